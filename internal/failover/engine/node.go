@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+	"io"
+
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
+)
+
+// A Node is one Zigbee2MQTT host with its stick. There is one implementation over
+// SSH and one in memory for simulation; both pass the same conformance suite.
+//
+// Every method that changes something is idempotent. An error says what is not
+// known rather than what did not happen: after a deadline the caller looks again.
+type Node interface {
+	Name() string
+
+	// Observe looks at the node without touching anything.
+	Observe(ctx context.Context) (network.Observation, error)
+
+	// StopService and StartService ask the service manager. That they return nil
+	// proves nothing; Observe does.
+	StopService(ctx context.Context) error
+	StartService(ctx context.Context) error
+
+	// Park proves the stick silent, resetting it when it is not in HOLD.
+	// Reset resets it in any case. Both refuse a stick that a program holds.
+	Park(ctx context.Context) (network.Silence, error)
+	Reset(ctx context.Context) (network.Silence, error)
+
+	// ReadStick reads the whole memory of a stick in HOLD.
+	ReadStick(ctx context.Context, progress Progress) (network.StickImage, error)
+
+	// LoadStick makes a parked stick hold load.Want: it keeps what was there,
+	// writes differences, reads back and returns the stick to HOLD.
+	LoadStick(ctx context.Context, load network.StickLoad, progress Progress) (network.LoadReport, error)
+
+	// Capture reads the data directory twice-stable, puts new content into depot
+	// and checks that Zigbee2MQTT could start from it.
+	Capture(ctx context.Context, depot Depot) (network.Capture, error)
+
+	// Stage makes the node's staging directory hold generation g, with the
+	// node's own configuration keys, and reads it back.
+	Stage(ctx context.Context, g generation.Generation, depot Depot, progress Progress) (network.StageReport, error)
+
+	// Promote exchanges staging and data, keeping the old data; Unpromote takes
+	// that back. run names the exchange, so that repeating it is harmless.
+	Promote(ctx context.Context, run string) error
+	Unpromote(ctx context.Context, run string) error
+
+	// Explain lists the remote commands that an operation would run, exactly.
+	Explain(op Op) []string
+
+	Close() error
+}
+
+// Progress tells how far a long operation is.
+type Progress func(what string, done, total int)
+
+// An Op names a Node method for Explain.
+type Op string
+
+const (
+	OpObserve   Op = "observe"
+	OpStop      Op = "stop"
+	OpStart     Op = "start"
+	OpPark      Op = "park"
+	OpReset     Op = "reset"
+	OpReadStick Op = "read-stick"
+	OpLoadStick Op = "load-stick"
+	OpCapture   Op = "capture"
+	OpStage     Op = "stage"
+	OpPromote   Op = "promote"
+	OpUnpromote Op = "unpromote"
+)
+
+// A Depot keeps file contents under their SHA-256 (lower-case hex).
+type Depot interface {
+	Has(sha256 string) bool
+	// Put stores what r yields and fails when its hash is not sha256.
+	Put(sha256 string, r io.Reader) error
+	Open(sha256 string) (io.ReadCloser, error)
+}

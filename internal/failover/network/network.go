@@ -1,0 +1,128 @@
+// Package network holds what the controller knows about one Zigbee network and
+// its nodes: plain values that observations fill and decisions read. It has no
+// clock, no I/O and no goroutine.
+package network
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/generation"
+)
+
+// A Role is what a node is for its network at the moment.
+type Role string
+
+const (
+	RoleActive  Role = "active"  // its Zigbee2MQTT runs and its stick is on air
+	RoleStandby Role = "standby" // Zigbee2MQTT stopped, stick parked
+	RoleFenced  Role = "fenced"  // silenced with evidence
+	RoleOffline Role = "offline" // not reachable
+	RoleUnknown Role = "unknown" // the evidence contradicts itself or is missing
+)
+
+// A Process is a program seen on a node.
+type Process struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"` // as in ps, shortened, without secrets
+}
+
+func (p Process) String() string { return fmt.Sprintf("%s (pid %d)", p.Command, p.PID) }
+
+// ServiceState is what a node's service manager says. It is a hint, never proof.
+type ServiceState string
+
+const (
+	ServiceRunning ServiceState = "running"
+	ServiceStopped ServiceState = "stopped"
+	ServiceFailed  ServiceState = "failed"
+	ServiceUnknown ServiceState = "unknown"
+)
+
+// An Observation is one passive look at a node. Looking changes nothing: the tty
+// is never opened.
+type Observation struct {
+	Node       string       `json:"node"`
+	At         time.Time    `json:"at"` // controller's clock
+	Service    ServiceState `json:"service"`
+	TTY        string       `json:"tty"` // configured device or tcp:// address
+	TTYPresent bool         `json:"tty_present"`
+	TTYHolders []Process    `json:"tty_holders,omitempty"`
+	// DataHolders are processes that run on the data directory, whether or not
+	// they have the stick open.
+	DataHolders []Process `json:"data_holders,omitempty"`
+	DataExists  bool      `json:"data_exists"`
+	// FreeBytes is the space left where data and staging lie, the lesser of the two.
+	FreeBytes int64  `json:"free_bytes"`
+	Version   string `json:"zigbee2mqtt,omitempty"`
+	HostID    string `json:"host_id"`         // same for two nodes on one machine
+	Stick     string `json:"stick,omitempty"` // what USB says: maker, product, serial
+}
+
+// Runs says that a program uses the stick or the data directory.
+func (o Observation) Runs() bool { return len(o.TTYHolders) > 0 || len(o.DataHolders) > 0 }
+
+// Active says that Zigbee2MQTT runs here and holds its stick.
+func (o Observation) Active() bool { return len(o.TTYHolders) > 0 && len(o.DataHolders) > 0 }
+
+// WhyNotStopped names who still uses the stick or the data; "" means stopped,
+// whatever the service manager believes.
+func (o Observation) WhyNotStopped() string {
+	var why []string
+	for _, p := range o.TTYHolders {
+		why = append(why, fmt.Sprintf("%s still holds %s", p, o.TTY))
+	}
+	for _, p := range o.DataHolders {
+		why = append(why, fmt.Sprintf("%s still uses the data directory", p))
+	}
+	return strings.Join(why, "; ")
+}
+
+// A Silence is proof that a stick's radio is off: its state, read from the stick.
+type Silence struct {
+	State   string        `json:"state"` // HOLD
+	Reset   bool          `json:"reset"` // the stick was reset to get there
+	Address zigbee.IEEE   `json:"address"`
+	Stick   nvimage.Stick `json:"stick"`
+}
+
+// A StickImage is a stick's whole memory, read in HOLD.
+type StickImage struct {
+	Stick nvimage.Stick
+	Image *nvimage.Image
+}
+
+// A StickLoad is what to bring onto a parked stick.
+type StickLoad struct {
+	Run         string         // id under which a lost connection finds the write again
+	Want        *nvimage.Image // complete image, counters already raised
+	From        nvimage.Stick  // stick the image was read from
+	AnyRevision bool
+}
+
+// A LoadReport is what a load did, read back from the stick.
+type LoadReport struct {
+	Written   int            `json:"written"`
+	Deleted   int            `json:"deleted"`
+	Unchanged int            `json:"unchanged"`
+	Exchanges int            `json:"exchanges"`
+	Before    *nvimage.Image `json:"-"` // what was on the stick
+	State     string         `json:"state"`
+}
+
+// A Capture is what one reading of the active's data directory gave.
+type Capture struct {
+	Files   []generation.File
+	Summary generation.Summary
+}
+
+// A StageReport is what bringing a generation to a stand-by took.
+type StageReport struct {
+	FilesSent int      `json:"files_sent"`
+	BytesSent int64    `json:"bytes_sent"`
+	Kept      []string `json:"kept,omitempty"` // configuration keys that stay this node's own
+	Warnings  []string `json:"warnings,omitempty"`
+}
