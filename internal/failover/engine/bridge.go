@@ -17,8 +17,10 @@ type Bridge interface {
 	// It fails with ErrBridgeSilent when nothing fresh comes before ctx ends.
 	Refresh(ctx context.Context) (BridgeInfo, error)
 
-	// Devices is the last bridge/devices without the coordinator.
-	Devices(ctx context.Context) ([]BridgeDevice, error)
+	// Devices is the last bridge/devices without the coordinator, waiting until ctx
+	// ends for one that was published after since. The zero time takes what the
+	// broker kept.
+	Devices(ctx context.Context, since time.Time) ([]BridgeDevice, error)
 
 	// Ask sends a harmless get to each of the devices and returns the IEEE
 	// addresses of those that answered before ctx ends; it returns early once

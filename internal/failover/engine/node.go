@@ -24,6 +24,10 @@ type Node interface {
 	StopService(ctx context.Context) error
 	StartService(ctx context.Context) error
 
+	// InspectStick asks a stick that nobody holds what state it is in, and changes
+	// nothing. Like every method that opens the tty it refuses one that is held.
+	InspectStick(ctx context.Context) (network.StickState, error)
+
 	// Park proves the stick silent, resetting it when it is not in HOLD.
 	// Reset resets it in any case. Both refuse a stick that a program holds.
 	Park(ctx context.Context) (network.Silence, error)
@@ -65,6 +69,7 @@ const (
 	OpObserve   Op = "observe"
 	OpStop      Op = "stop"
 	OpStart     Op = "start"
+	OpInspect   Op = "inspect"
 	OpPark      Op = "park"
 	OpReset     Op = "reset"
 	OpReadStick Op = "read-stick"

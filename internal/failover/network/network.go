@@ -58,7 +58,7 @@ type Observation struct {
 	// FreeBytes is the space left where data and staging lie, the lesser of the two.
 	FreeBytes int64  `json:"free_bytes"`
 	Version   string `json:"zigbee2mqtt,omitempty"`
-	HostID    string `json:"host_id"`         // same for two nodes on one machine
+	HostID    string `json:"host_id"`
 	Stick     string `json:"stick,omitempty"` // what USB says: maker, product, serial
 }
 
@@ -79,6 +79,15 @@ func (o Observation) WhyNotStopped() string {
 		why = append(why, fmt.Sprintf("%s still uses the data directory", p))
 	}
 	return strings.Join(why, "; ")
+}
+
+// A StickState is what a stick says of itself. Its address is the one in effect,
+// which clones share; it does not tell sticks apart.
+type StickState struct {
+	State   string        `json:"state"` // HOLD when silent, see znp.DeviceState
+	Silent  bool          `json:"silent"`
+	Address zigbee.IEEE   `json:"address"`
+	Stick   nvimage.Stick `json:"stick"`
 }
 
 // A Silence is proof that a stick's radio is off: its state, read from the stick.
