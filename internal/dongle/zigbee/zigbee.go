@@ -50,6 +50,15 @@ func ParseIEEE(s string) (IEEE, error) {
 	return IEEE(v), nil
 }
 
+// MarshalText writes the address as String does.
+func (a IEEE) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads what ParseIEEE reads.
+func (a *IEEE) UnmarshalText(text []byte) (err error) {
+	*a, err = ParseIEEE(string(text))
+	return err
+}
+
 // ExtPanIDFromLE reads the first 8 bytes of b, least significant first.
 func ExtPanIDFromLE(b []byte) ExtPanID { return ExtPanID(binary.LittleEndian.Uint64(b)) }
 
@@ -65,6 +74,15 @@ func ParseExtPanID(s string) (ExtPanID, error) {
 		return 0, fmt.Errorf("extended PAN id %q: want 16 hex digits", s)
 	}
 	return ExtPanID(v), nil
+}
+
+// MarshalText writes the id as String does.
+func (e ExtPanID) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads what ParseExtPanID reads.
+func (e *ExtPanID) UnmarshalText(text []byte) (err error) {
+	*e, err = ParseExtPanID(string(text))
+	return err
 }
 
 func (p PanID) String() string { return fmt.Sprintf("0x%04x", uint16(p)) }

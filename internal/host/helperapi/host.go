@@ -1,0 +1,102 @@
+package helperapi
+
+import "time"
+
+// A Holder is a process that uses a port or a directory.
+type Holder struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`          // as in ps, shortened
+	Locked  bool   `json:"locked,omitempty"` // it also holds a lock on the device
+	Why     string `json:"why,omitempty"`    // for directories: environment, working directory or open file
+}
+
+// ProbeResult is the answer of probe: one look at the host that changes nothing
+// and never opens the tty.
+type ProbeResult struct {
+	Time     time.Time `json:"time"`      // the host's clock
+	Hostname string    `json:"hostname"`  //
+	HostID   string    `json:"host_id"`   // hash of the machine id: equal for two nodes on one host
+	BootID   string    `json:"boot_id"`   // changes with every boot
+	UptimeMS int64     `json:"uptime_ms"` // since that boot
+
+	TTY         *TTY     `json:"tty,omitempty"`          // nil when no port was asked for
+	Holders     []Holder `json:"holders,omitempty"`      // of the port
+	DataHolders []Holder `json:"data_holders,omitempty"` // of the data directory
+
+	Data    *DataDir `json:"data,omitempty"`
+	Staging *DataDir `json:"staging,omitempty"`
+	Version string   `json:"zigbee2mqtt,omitempty"` // of the program, when it can be found
+
+	// Blind says that some processes could not be looked into (other users',
+	// without root), so an empty list of holders proves nothing.
+	Blind       bool   `json:"blind,omitempty"`
+	BlindReason string `json:"blind_reason,omitempty"`
+}
+
+// A TTY is the port asked for, seen from outside.
+type TTY struct {
+	Path     string `json:"path"`
+	Resolved string `json:"resolved,omitempty"` // behind by-id links
+	Present  bool   `json:"present"`            // for tcp:// always true: nothing was asked
+	Device   string `json:"device,omitempty"`   // major:minor
+	USB      *USB   `json:"usb,omitempty"`
+}
+
+// A DataDir is a directory and the room where it lies, or would lie.
+type DataDir struct {
+	Path       string `json:"path"`
+	Resolved   string `json:"resolved,omitempty"`
+	Exists     bool   `json:"exists"`
+	UID        int    `json:"uid"`
+	GID        int    `json:"gid"`
+	Mode       uint32 `json:"mode"` // permission bits
+	FreeBytes  int64  `json:"free_bytes"`
+	TotalBytes int64  `json:"total_bytes"`
+	Device     uint64 `json:"device"` // equal for two directories that can be exchanged
+}
+
+// A File is one file or link below a manifest's root.
+type File struct {
+	Path   string    `json:"path"` // slash-separated, relative
+	Size   int64     `json:"size"`
+	Mode   uint32    `json:"mode"` // permission bits
+	UID    int       `json:"uid"`
+	GID    int       `json:"gid"`
+	MTime  time.Time `json:"mtime"`
+	SHA256 string    `json:"sha256,omitempty"` // lower-case hex; "" for a link
+	Link   string    `json:"link,omitempty"`   // target; links are never followed
+}
+
+// ManifestResult is the answer of manifest. Files are sorted by path. Stable is
+// false when a file kept changing while it was read; Changing names those files and
+// they must not be copied.
+type ManifestResult struct {
+	Root     string   `json:"root"` // links resolved
+	Files    []File   `json:"files"`
+	Stable   bool     `json:"stable"`
+	Changing []string `json:"changing,omitempty"`
+	Skipped  []string `json:"skipped,omitempty"` // sockets, devices …, with the reason
+}
+
+// The ways a promotion can go.
+const (
+	MethodExchange = "exchange" // both directories changed places in one step
+	MethodRename   = "rename"   // file by file, configuration.yaml last
+)
+
+// PromoteResult is the answer of promote, of its undo too.
+type PromoteResult struct {
+	Method   string `json:"method"`
+	Data     string `json:"data"`
+	Previous string `json:"previous"` // where the old data lies now
+	Files    int    `json:"files"`    // read back and equal to the manifest
+	Undone   bool   `json:"undone,omitempty"`
+}
+
+// VersionResult is the answer of version.
+type VersionResult struct {
+	API    int    `json:"api"`
+	Build  string `json:"build"` // module version or revision, "" when unknown
+	GOOS   string `json:"goos"`
+	GOARCH string `json:"goarch"`
+}

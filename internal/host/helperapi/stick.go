@@ -1,0 +1,100 @@
+package helperapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+)
+
+// StateHold is the name of the only device state in which a stick's radio is
+// silent and its memory may be written.
+const StateHold = "HOLD"
+
+// USB is what the kernel knows of a USB serial adapter without opening it.
+type USB struct {
+	VendorID     string `json:"vendor_id"` // four hex digits
+	ProductID    string `json:"product_id"`
+	Manufacturer string `json:"manufacturer,omitempty"`
+	Product      string `json:"product,omitempty"`
+	Serial       string `json:"serial,omitempty"` // "0001" on early batches: not unique
+}
+
+// NetworkInfo is the network a running stick says it is on.
+type NetworkInfo struct {
+	PanID    zigbee.PanID    `json:"pan_id"`
+	ExtPanID zigbee.ExtPanID `json:"ext_pan_id"`
+	Channel  zigbee.Channel  `json:"channel"`
+}
+
+// InfoResult is the answer of info. Nothing was changed, not even reset.
+type InfoResult struct {
+	Port    string         `json:"port"`
+	Stick   nvimage.Stick  `json:"stick"`
+	IEEE    zigbee.IEEE    `json:"ieee"`  // address in effect, possibly a cloned one
+	State   string         `json:"state"` // HOLD, COORDINATOR …
+	NwkAddr zigbee.NwkAddr `json:"nwk_addr"`
+	Network *NetworkInfo   `json:"network,omitempty"` // nil in HOLD
+	USB     *USB           `json:"usb,omitempty"`
+}
+
+// ReadResult is the answer of read. Image is JSON in zigpy-znp's form and contains
+// keys.
+type ReadResult struct {
+	Stick nvimage.Stick   `json:"stick"`
+	Image json.RawMessage `json:"image,omitempty"` // absent when -o took it
+	Hash  string          `json:"hash"`            // nvimage.Image.Hash
+	State string          `json:"state"`
+	Path  string          `json:"path,omitempty"` // where -o put it
+}
+
+// Cost counts request-answer pairs and bytes on the wire, both directions.
+type Cost struct {
+	Exchanges int   `json:"exchanges"`
+	Bytes     int64 `json:"bytes"`
+}
+
+// A WriteReport is what a write did to the stick, every written item read back.
+type WriteReport struct {
+	BeforeHash string `json:"before_hash"`
+	Written    int    `json:"written"`
+	Deleted    int    `json:"deleted"`
+	Unchanged  int    `json:"unchanged"`
+	Compare    Cost   `json:"compare"`
+	Write      Cost   `json:"write"`
+	ReadBack   Cost   `json:"read_back"`
+	Boots      int    `json:"boots"` // 0 when nothing differed
+}
+
+// WriteResult is the answer of write. KeptPath holds the stick's old content, ""
+// when nothing differed and nothing was written.
+type WriteResult struct {
+	Report   WriteReport   `json:"report"`
+	Stick    nvimage.Stick `json:"stick"`
+	KeptPath string        `json:"kept_path,omitempty"`
+	KeptHash string        `json:"kept_hash,omitempty"`
+	State    string        `json:"state"` // read back after the last reset
+}
+
+// VerifyResult is the answer of verify; with Equal false the exit status is
+// ExitDiffers, and the result is still printed. Differs names items, never values.
+type VerifyResult struct {
+	Equal   bool     `json:"equal"`
+	Differs []string `json:"differs,omitempty"`
+}
+
+// A Silence is proof, read from the stick at the time At of its host, that the
+// radio is off. A result returned again for a known run id is as old as At says.
+type Silence struct {
+	State   string        `json:"state"` // HOLD
+	Reset   bool          `json:"reset"` // false: it was in HOLD already
+	Address zigbee.IEEE   `json:"address"`
+	Stick   nvimage.Stick `json:"stick"`
+	At      time.Time     `json:"at"`
+}
+
+// ResetResult is the answer of reset and of park.
+type ResetResult struct {
+	Silence Silence `json:"silence"`
+}
