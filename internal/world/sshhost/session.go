@@ -1,0 +1,128 @@
+package sshhost
+
+import (
+	"errors"
+	"net"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+func (h *Host) accept() {
+	for {
+		c, err := h.listener.Accept()
+		if err != nil {
+			return
+		}
+		l := &link{Conn: c, gate: h.gate, gone: make(chan struct{})}
+		if !h.admit(l) {
+			l.Close()
+			continue
+		}
+		h.work.Go(func() { h.serve(l) })
+	}
+}
+
+func (h *Host) admit(l *link) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return false
+	}
+	h.accepted++
+	h.links[l] = true
+	return true
+}
+
+// serve talks SSH on one connection until it ends.
+func (h *Host) serve(l *link) {
+	defer func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		delete(h.links, l)
+	}()
+	defer l.Close()
+	conn, channels, requests, err := ssh.NewServerConn(l, h.serverConfig())
+	if err != nil {
+		return
+	}
+	h.work.Go(func() { ssh.DiscardRequests(requests) })
+	for nc := range channels {
+		if nc.ChannelType() != "session" {
+			_ = nc.Reject(ssh.UnknownChannelType, "only sessions here")
+			continue
+		}
+		ch, reqs, err := nc.Accept()
+		if err != nil {
+			break
+		}
+		h.work.Go(func() { h.session(l, ch, reqs) })
+	}
+	_ = conn.Wait()
+}
+
+func (h *Host) serverConfig() *ssh.ServerConfig {
+	c := &ssh.ServerConfig{PublicKeyCallback: h.checkKey}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.AddHostKey(h.hostKey)
+	return c
+}
+
+func (h *Host) checkKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuse || h.user != "" && meta.User() != h.user || !h.authorized[string(key.Marshal())] {
+		return nil, errors.New("key not authorised")
+	}
+	return nil, nil
+}
+
+// session serves the requests of one channel: one program, and signals for it.
+func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request) {
+	defer ch.Close()
+	var p *process
+	for r := range requests {
+		var arg struct{ Value string }
+		ok := false
+		switch r.Type {
+		case "exec":
+			if ok = p == nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
+				p = h.start(l, ch, arg.Value)
+				ok = p != nil
+			}
+		case "subsystem":
+			ok = ssh.Unmarshal(r.Payload, &arg) == nil && arg.Value == "sftp" && !h.noSFTP
+			if ok {
+				h.record("subsystem sftp")
+				h.work.Go(func() { h.serveFiles(ch) })
+			}
+		case "signal":
+			if ok = p != nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
+				p.signal(signals[ssh.Signal(arg.Value)])
+			}
+		}
+		if r.WantReply {
+			_ = r.Reply(ok, nil)
+		}
+	}
+	if p != nil {
+		p.hangUp()
+	}
+}
+
+func (h *Host) serveFiles(ch ssh.Channel) {
+	defer ch.Close()
+	srv, err := sftp.NewServer(ch, sftp.WithServerWorkingDirectory(h.home))
+	if err != nil {
+		return
+	}
+	_ = srv.Serve()
+	_ = srv.Close()
+}
+
+func (h *Host) record(line string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lines = append(h.lines, line)
+}
