@@ -5,7 +5,9 @@
 // FCS is the XOR of LEN, CMD0, CMD1 and DATA. CMD0 holds the type in its top three
 // bits and the subsystem in the other five. There is no escaping and no sequence
 // number, so a reader that has lost its place drops one byte and looks for the next
-// FE; it may then start inside a frame's data and must believe only the FCS.
+// FE; it may then start inside a frame's data and must believe only the FCS. A false
+// start that claims many bytes hides the frames behind it until those bytes came or
+// the reader gives up on them; see Decoder.
 //
 // Source: TI "Z-Stack Monitor and Test API" (SWRA198).
 package unpi
@@ -13,8 +15,8 @@ package unpi
 import "fmt"
 
 const (
-	SOF     byte = 0xFE
-	MaxData int  = 250
+	SOF     byte = 0xFE // starts every frame; may also occur inside one
+	MaxData int  = 250  // most bytes of data in one frame
 
 	// overhead is what a frame costs on the wire beside its data.
 	overhead = 5

@@ -1,90 +1,43 @@
 package unpi
 
-import (
-	"bufio"
-	"io"
-)
+import "io"
 
-// A Reader cuts a byte stream into frames. Bytes that belong to no valid frame are
-// dropped and counted; they are never an error, since a stick's boot loader, a late
-// answer to a previous owner or line noise all look like that.
+// A Reader cuts a byte stream into frames, for streams that end: files, captures,
+// the stick's side of a link in tests. Where a silent line must not hide a frame,
+// feed a Decoder instead.
 type Reader struct {
-	buf     *bufio.Reader
-	dropped int
+	r       io.Reader
+	chunk   []byte
+	decoder Decoder
+	found   []Frame // frames saved from behind a false start when the stream ended
+	err     error   // what ended the stream, once it has ended
 }
 
-// NewReader reads from r.
+// NewReader reads from r, as much at a time as r gives.
 func NewReader(r io.Reader) *Reader {
-	return &Reader{buf: bufio.NewReaderSize(r, 4096)}
+	return &Reader{r: r, chunk: make([]byte, 4096)}
 }
 
 // Dropped is the number of bytes skipped so far.
-func (r *Reader) Dropped() int { return r.dropped }
+func (r *Reader) Dropped() int { return r.decoder.Dropped() }
 
 // Next returns the next valid frame. The only errors are those of the underlying
-// reader; a stream that ends inside a frame ends with io.EOF.
+// reader, and they come after the last whole frame, also one behind a false start.
+// A stream that ends inside a frame ends with io.EOF.
 func (r *Reader) Next() (Frame, error) {
-	for {
-		if err := r.skipToSOF(); err != nil {
-			return Frame{}, err
+	for r.err == nil {
+		if f, ok := r.decoder.Next(); ok {
+			return f, nil
 		}
-		head, err := r.peek(4)
-		if err != nil {
-			return Frame{}, err
-		}
-		n := int(head[1])
-		if n > MaxData {
-			r.drop()
-			continue
-		}
-		whole, err := r.peek(n + overhead)
-		if err != nil {
-			return Frame{}, err
-		}
-		if checksum(whole[1:4+n]) != whole[4+n] {
-			r.drop()
-			continue
-		}
-		f := Frame{
-			Type:      Type(whole[2] & 0xE0),
-			Subsystem: Subsystem(whole[2] & 0x1F),
-			ID:        whole[3],
-			Data:      append([]byte(nil), whole[4:4+n]...),
-		}
-		_, err = r.buf.Discard(n + overhead)
-		return f, err
+		var n int
+		n, r.err = r.r.Read(r.chunk)
+		r.decoder.Feed(r.chunk[:n])
 	}
-}
-
-func (r *Reader) skipToSOF() error {
-	for {
-		b, err := r.peek(1)
-		if err != nil {
-			return err
-		}
-		if b[0] == SOF {
-			return nil
-		}
-		r.drop()
+	r.found = append(r.found, r.decoder.Flush()...)
+	if len(r.found) == 0 {
+		return Frame{}, r.err
 	}
-}
-
-// peek returns n bytes without consuming them. A stream that ends first gives up
-// one byte at a time, so that a whole frame behind a false start is still found.
-func (r *Reader) peek(n int) ([]byte, error) {
-	for {
-		b, err := r.buf.Peek(n)
-		if err == nil {
-			return b, nil
-		}
-		if err != io.EOF || len(b) == 0 {
-			return nil, err
-		}
-		return nil, io.EOF
-	}
-}
-
-func (r *Reader) drop() {
-	r.dropped++
-	_, _ = r.buf.Discard(1)
+	f := r.found[0]
+	r.found = r.found[1:]
+	return f, nil
 }
