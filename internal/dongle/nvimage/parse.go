@@ -171,25 +171,25 @@ func (p *parser) delim(name string, want json.Delim) error {
 		return err
 	}
 	if t != want {
-		return p.errorf("%s: want an object in braces", printable(name))
+		return p.errorf("%s: want an object in braces", name)
 	}
 	return nil
 }
 
-// token returns the next token of the object name.
+// token returns the next token of what is called name, a name already found good.
 func (p *parser) token(name string) (json.Token, error) {
 	t, err := p.dec.Token()
 	if err == nil {
 		return t, nil
 	}
 	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("line %d: the file ends inside %s; it was cut off", lineOf(p.src, len(p.src)), printable(name))
+		return nil, fmt.Errorf("line %d: the file ends inside %s; it was cut off", lineOf(p.src, len(p.src)), name)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return nil, fmt.Errorf("line %d: in %s: %w; this is no JSON file, or it was edited", lineOf(p.src, int(syntax.Offset)), printable(name), err)
+		return nil, fmt.Errorf("line %d: in %s: %w; this is no JSON file, or it was edited", lineOf(p.src, int(syntax.Offset)), name, err)
 	}
-	return nil, p.errorf("in %s: %w", printable(name), err)
+	return nil, p.errorf("in %s: %w", name, err)
 }
 
 func (p *parser) errorf(format string, args ...any) error {
@@ -208,9 +208,6 @@ func lineOf(src []byte, offset int) int {
 func printable(name string) string {
 	if len(name) >= 16 && strings.Trim(name, "0123456789abcdefABCDEF") == "" || len(name) > 60 {
 		return fmt.Sprintf("a name of %d characters", len(name))
-	}
-	if strings.Contains(name, " ") {
-		return name // one of ours
 	}
 	return strconv.Quote(name)
 }
