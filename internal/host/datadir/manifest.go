@@ -1,0 +1,258 @@
+package datadir
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"z2mha/internal/host/helperapi"
+)
+
+// ScanOptions says what to leave out and how patient to be.
+type ScanOptions struct {
+	Exclude  Patterns
+	Rounds   int           // looks at the whole directory before giving up, 0 for 6
+	Pause    time.Duration // between two rounds, 0 for 200 ms
+	Progress func(done, total int)
+}
+
+// Scan lists and hashes the regular files and links below dir.
+//
+// It looks at the directory again and again until two successive looks agree and
+// every hash belongs to what was seen; files that never come to rest are named in
+// Changing, and Stable is false. Links are reported, never followed; a root that is
+// a link is resolved once. Errors: the directory cannot be read, or ctx ended.
+func Scan(ctx context.Context, dir string, o ScanOptions) (helperapi.ManifestResult, error) {
+	if err := o.Exclude.Check(); err != nil {
+		return helperapi.ManifestResult{}, err
+	}
+	resolved, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return helperapi.ManifestResult{}, fmt.Errorf("read directory: %w", err)
+	}
+	root, err := os.OpenRoot(resolved)
+	if err != nil {
+		return helperapi.ManifestResult{}, fmt.Errorf("read directory: %w", err)
+	}
+	defer root.Close()
+	s := scanner{root: root, o: o, hashes: map[string]hashed{}}
+	result := helperapi.ManifestResult{Root: resolved}
+	for round := range cmp.Or(o.Rounds, 6) {
+		if round > 0 {
+			if err := pause(ctx, cmp.Or(o.Pause, 200*time.Millisecond)); err != nil {
+				return result, err
+			}
+		}
+		result.Files, result.Skipped, result.Changing, err = s.round(ctx)
+		if err != nil {
+			return result, err
+		}
+		if round > 0 && len(result.Changing) == 0 {
+			result.Stable = true
+			return result, nil
+		}
+	}
+	return result, nil
+}
+
+// scanner remembers what it hashed, so that a second round costs only lstat.
+type scanner struct {
+	root   *os.Root
+	o      ScanOptions
+	hashes map[string]hashed
+}
+
+type hashed struct {
+	sum string
+	at  signature
+}
+
+// A signature changes whenever the content may have.
+type signature struct {
+	ino          uint64
+	size         int64
+	mtime, ctime syscall.Timespec
+}
+
+func signatureOf(info fs.FileInfo) signature {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		panic("datadir: file information without syscall.Stat_t; Linux only")
+	}
+	return signature{ino: st.Ino, size: st.Size, mtime: st.Mtim, ctime: st.Ctim}
+}
+
+// round walks once; changing are the paths that were not as they were last time.
+func (s *scanner) round(ctx context.Context) (files []helperapi.File, skipped, changing []string, err error) {
+	found, skipped, err := s.walk()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	gone := s.forget(found)
+	for i, f := range found {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, nil, helperapi.Errorf(helperapi.ExitInterrupted, "interrupted while reading %s", s.root.Name())
+		}
+		was := s.hashes[f.Path]
+		file, now, err := s.read(f, was)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			gone = append(gone, f.Path)
+			continue
+		case err != nil:
+			return nil, nil, nil, fmt.Errorf("read %s: %w", filepath.Join(s.root.Name(), f.Path), err)
+		}
+		if now != was {
+			changing = append(changing, f.Path)
+		}
+		s.hashes[f.Path] = now
+		files = append(files, file)
+		if s.o.Progress != nil {
+			s.o.Progress(i+1, len(found))
+		}
+	}
+	changing = append(changing, gone...)
+	slices.Sort(changing)
+	return files, skipped, changing, nil
+}
+
+// forget drops hashes of files that are gone and names those.
+func (s *scanner) forget(found []helperapi.File) []string {
+	var gone []string
+	for p := range s.hashes {
+		if !slices.ContainsFunc(found, func(f helperapi.File) bool { return f.Path == p }) {
+			gone = append(gone, p)
+			delete(s.hashes, p)
+		}
+	}
+	return gone
+}
+
+func (s *scanner) walk() (files []helperapi.File, skipped []string, err error) {
+	err = fs.WalkDir(s.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return ignoreGone(err)
+		}
+		if p == "." {
+			return nil
+		}
+		if ownWork(p) || s.o.Exclude.Match(p) {
+			return skipDir(d)
+		}
+		switch t := d.Type(); {
+		case t.IsDir():
+		case t.IsRegular() || t == fs.ModeSymlink:
+			files = append(files, helperapi.File{Path: p})
+		default:
+			skipped = append(skipped, p+": "+kind(t))
+		}
+		return nil
+	})
+	slices.SortFunc(files, func(a, b helperapi.File) int { return strings.Compare(a.Path, b.Path) })
+	return files, skipped, err
+}
+
+func ignoreGone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func skipDir(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+func kind(t fs.FileMode) string {
+	switch {
+	case t&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case t&fs.ModeSocket != 0:
+		return "socket"
+	case t&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "not a regular file"
+}
+
+// read fills in one entry, hashing it unless it is still as it was.
+func (s *scanner) read(f helperapi.File, was hashed) (helperapi.File, hashed, error) {
+	info, err := s.root.Lstat(f.Path)
+	if err != nil {
+		return f, hashed{}, err
+	}
+	now := hashed{at: signatureOf(info), sum: was.sum}
+	describe(&f, info)
+	if info.Mode()&fs.ModeSymlink != 0 {
+		f.Link, err = s.root.Readlink(f.Path)
+		return f, now, err
+	}
+	if now.at != was.at || was.sum == "" {
+		if now, err = s.hash(f.Path); err != nil {
+			return f, hashed{}, err
+		}
+	}
+	f.SHA256, f.Size = now.sum, now.at.size
+	return f, now, nil
+}
+
+func describe(f *helperapi.File, info fs.FileInfo) {
+	st := info.Sys().(*syscall.Stat_t)
+	f.Size, f.MTime = info.Size(), info.ModTime().UTC()
+	f.Mode = uint32(info.Mode().Perm())
+	f.UID, f.GID = int(st.Uid), int(st.Gid)
+}
+
+// hash reads one file. The signature it returns was taken before the first byte; a
+// file that changed meanwhile gets one that matches nothing.
+func (s *scanner) hash(name string) (hashed, error) {
+	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return hashed{}, err
+	}
+	defer f.Close()
+	before, err := f.Stat()
+	if err != nil {
+		return hashed{}, err
+	}
+	if !before.Mode().IsRegular() {
+		return hashed{}, fs.ErrNotExist
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return hashed{}, err
+	}
+	after, err := f.Stat()
+	if err != nil {
+		return hashed{}, err
+	}
+	at := signatureOf(before)
+	if signatureOf(after) != at || n != at.size {
+		at.ino = 0
+	}
+	return hashed{sum: hex.EncodeToString(h.Sum(nil)), at: at}, nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return helperapi.Errorf(helperapi.ExitInterrupted, "interrupted")
+	}
+}
