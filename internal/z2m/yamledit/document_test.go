@@ -30,7 +30,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a word at the top", "hello\n", "line 1: want keys and values"},
 		{"a key with a question mark", "a: 1\n? b\n: 2\n", "a key must be a plain word"},
 		{"a list as key", "[a, b]: 2\n", "line 1: a key must be a plain word"},
-		{"an empty key", "{a: 1, : 2}\n", "line 1: a key must be a plain word"},
+		{"an empty key", "a:\n  ~: 2\n", "line 2: a key must be a plain word"},
 		{"zero bytes", "a: 1\n\x00\x00", "zero bytes"},
 		{"another encoding", "a: caf\xe9\n", "not UTF-8"},
 		{"a line separator", "a: x\u2028y\n", `line 1: the character "\u2028"`},

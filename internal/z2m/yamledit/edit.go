@@ -1,6 +1,7 @@
 package yamledit
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -237,6 +238,9 @@ func (d *Document) deleteCuts(m *yaml.Node, i int) []splice {
 	comma := d.spans[m.Content[i-1]].end
 	for comma < start && d.src[comma] != ',' {
 		comma++
+	}
+	if len(bytes.TrimSpace(d.src[comma+1:start])) == 0 && d.lineEnd(comma) > start {
+		return []splice{{span{comma, end}, ""}}
 	}
 	return []splice{{span{comma, comma + 1}, ""}, {span{start, end}, ""}}
 }
