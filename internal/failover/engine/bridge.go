@@ -48,6 +48,7 @@ type BridgeInfo struct {
 	PanID       zigbee.PanID
 	ExtPanID    zigbee.ExtPanID
 	Channel     zigbee.Channel
+	Revision    uint32 // firmware of the stick it drives, 0 when it does not say
 	PermitJoin  bool
 }
 

@@ -58,7 +58,12 @@ type Observation struct {
 	// FreeBytes is the space left where data and staging lie, the lesser of the two.
 	FreeBytes int64  `json:"free_bytes"`
 	Version   string `json:"zigbee2mqtt,omitempty"`
+	// HostID (the kernel's boot id), TTYDevice (the device behind the links) and
+	// DataID (device and inode) tell whether two nodes are really one machine, one
+	// stick or one directory. A machine-id will not do: copied SD cards share it.
 	HostID    string `json:"host_id"`
+	TTYDevice string `json:"tty_device,omitempty"`
+	DataID    string `json:"data_id,omitempty"`
 	Stick     string `json:"stick,omitempty"` // what USB says: maker, product, serial
 }
 
@@ -67,6 +72,9 @@ func (o Observation) Runs() bool { return len(o.TTYHolders) > 0 || len(o.DataHol
 
 // Active says that Zigbee2MQTT runs here and holds its stick.
 func (o Observation) Active() bool { return len(o.TTYHolders) > 0 && len(o.DataHolders) > 0 }
+
+// Stopped says that nobody uses the stick or the data directory.
+func (o Observation) Stopped() bool { return !o.Runs() }
 
 // WhyNotStopped names who still uses the stick or the data; "" means stopped,
 // whatever the service manager believes.
@@ -110,6 +118,9 @@ type StickLoad struct {
 	Want        *nvimage.Image // complete image, counters already raised
 	From        nvimage.Stick  // stick the image was read from
 	AnyRevision bool
+	// ExpectBefore is the hash of what the stick held when it was kept; the load is
+	// refused when it holds anything else. "" skips that check.
+	ExpectBefore string
 }
 
 // A LoadReport is what a load did, read back from the stick.

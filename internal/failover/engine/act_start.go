@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+)
+
+const (
+	refreshPatience = 3 * time.Second
+	askPatience     = 5 * time.Second
+)
+
+// start puts the target on air, after one more look that everybody else is silent.
+func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.onlyVoice(ctx, s.Node)
+	if err != nil {
+		return nil, err
+	}
+	o, err := e.startService(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	return append(saw, fmt.Sprintf("%s holds %s", o.TTYHolders[0], o.TTY)), nil
+}
+
+// startService starts Zigbee2MQTT unless it runs, and waits until it holds its stick.
+// From the moment it is asked, the node no longer counts as silent.
+func (e *execution) startService(ctx context.Context, x Node) (network.Observation, error) {
+	o, err := x.Observe(ctx)
+	if err != nil || o.Active() {
+		return o, err
+	}
+	if o.Runs() {
+		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
+	}
+	if err := e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }); err != nil {
+		return o, err
+	}
+	asked := x.StartService(ctx)
+	ctx, cancel := context.WithTimeout(ctx, e.net.Timing.Start)
+	defer cancel()
+	o, err = awaitNode(ctx, x, network.Observation.Active)
+	if err != nil {
+		return o, joinAsked(fmt.Errorf("Zigbee2MQTT does not run: %w", err), asked)
+	}
+	return o, nil
+}
+
+// onlyVoice proves now that no node but the named one could be on air. The old
+// active must be read in HOLD this minute. Another stand-by that was proven silent
+// and not started since stays so while it cannot be reached.
+func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, error) {
+	var saw []string
+	for _, name := range e.net.without(speaker) {
+		x, err := e.net.node(name)
+		if err != nil {
+			return nil, err
+		}
+		what, err := e.provenSilent(ctx, x)
+		if err != nil {
+			return nil, fmt.Errorf("%s must be silent before %s may speak: %w", name, speaker, err)
+		}
+		saw = append(saw, what)
+	}
+	return saw, nil
+}
+
+func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
+	st, err := lookSilent(ctx, x)
+	switch {
+	case err == nil:
+		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
+	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
+		return "", err
+	}
+	r, merr := e.c.parts.Memory.Load(e.net.Name)
+	if merr != nil {
+		return "", errors.Join(err, merr)
+	}
+	at, proven := r.Silent[x.Name()]
+	if !proven {
+		return "", err
+	}
+	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since",
+		x.Name(), err, at.Format(time.TimeOnly)), nil
+}
+
+// errSpeaks is evidence that a node may be on air, as opposed to no evidence.
+var errSpeaks = errors.New("it may be on air")
+
+func lookSilent(ctx context.Context, x Node) (network.StickState, error) {
+	o, err := x.Observe(ctx)
+	if err != nil {
+		return network.StickState{}, err
+	}
+	if why := o.WhyNotStopped(); why != "" {
+		return network.StickState{}, fmt.Errorf("%w: %s", errSpeaks, why)
+	}
+	st, err := x.InspectStick(ctx)
+	if err == nil && !st.Silent {
+		return st, fmt.Errorf("%w: its stick is in state %s", errSpeaks, st.State)
+	}
+	return st, err
+}
+
+// silence takes a start back: stops the node and reads its stick in HOLD.
+func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	stopCtx, cancel := context.WithTimeout(ctx, e.net.Timing.Stop)
+	defer cancel()
+	saw, err := e.stop(stopCtx, s)
+	if err != nil {
+		return nil, err
+	}
+	silence, err := x.Reset(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the stick of %s cannot be proven silent: %w", s.Node, err)
+	}
+	more, err := e.silent(s.Node, silence)
+	return append(saw, more...), err
+}
+
+// startAgain brings the old active back. If the target may have spoken, the old
+// stick's counters are raised above everything it may have used, and read back,
+// before the old stick speaks again.
+func (e *execution) startAgain(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	o, err := x.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var saw []string
+	if !o.Active() {
+		if saw, err = e.readyAgain(ctx, x, s); err != nil {
+			return nil, err
+		}
+		if _, err := e.startService(ctx, x); err != nil {
+			return nil, err
+		}
+	}
+	more, err := e.answersAgain(ctx, s.Node)
+	return append(saw, more...), err
+}
+
+func (e *execution) readyAgain(ctx context.Context, x Node, s plan.Step) ([]string, error) {
+	saw, err := e.onlyVoice(ctx, s.Node)
+	if err != nil || !e.prog.BegunAct(plan.ActStart) {
+		return saw, err
+	}
+	if _, err := x.Park(ctx); err != nil {
+		return nil, err
+	}
+	img, err := e.image(e.facts.StickImage)
+	if err != nil {
+		return nil, err
+	}
+	floors, err := e.raiseFloor(2 * linkMargin)
+	if err != nil {
+		return nil, err
+	}
+	if err := img.Raise(floors); err != nil {
+		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
+	}
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID + "-back", Want: img, From: e.facts.Stick,
+		AnyRevision: e.net.AnyRevision}, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	return append(saw, loaded(rep, floors.NWK)...), nil
+}
+
+// answersAgain waits until the old active speaks on MQTT with the old identity.
+func (e *execution) answersAgain(ctx context.Context, node string) ([]string, error) {
+	info, err := e.hear(ctx, node, true)
+	if err != nil {
+		return nil, err
+	}
+	saw := []string{fmt.Sprintf("Zigbee2MQTT on %s answers, channel %d, PAN id %s", node, info.Channel, info.PanID)}
+	got, err := e.witnesses(ctx)
+	if err != nil {
+		return append(saw, "devices could not be asked: "+err.Error()), nil
+	}
+	return append(saw, got...), nil
+}
+
+// prove believes the new active only when it says who it is, tells the same
+// network, is heard by a device that answered before, and stays up.
+func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	watched := time.Now()
+	info, err := e.hear(ctx, s.Node, false)
+	if err != nil {
+		return nil, err
+	}
+	saw := []string{fmt.Sprintf("Zigbee2MQTT on %s answers after %.1f s", s.Node, time.Since(watched).Seconds())}
+	if err := e.sameNetwork(ctx, info); err != nil {
+		return nil, err
+	}
+	saw = append(saw, fmt.Sprintf("same network, same %d devices", len(e.facts.Before.Devices)))
+	heard, err := e.witnesses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	saw = append(saw, heard...)
+	return append(saw, fmt.Sprintf("it stayed up for %s", e.net.Timing.Watch)), e.staysUp(ctx, x, watched)
+}
+
+// hear waits for a fresh word of the Zigbee2MQTT on a node, and gives up as soon
+// as its process is gone. An unmarked one is accepted only if told so: the first
+// active of a network has no mark until its first move.
+func (e *execution) hear(ctx context.Context, node string, unmarked bool) (BridgeInfo, error) {
+	x, err := e.net.node(node)
+	if err != nil {
+		return BridgeInfo{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.net.Timing.Start)
+	defer cancel()
+	for {
+		info, err := e.refresh(ctx)
+		if err == nil && (info.Node == node || (unmarked && info.Node == "")) {
+			return info, nil
+		}
+		if err == nil {
+			err = fmt.Errorf("the Zigbee2MQTT that answers says it is %q, not %q", info.Node, node)
+		}
+		if o, oerr := x.Observe(ctx); oerr == nil && o.Stopped() {
+			return info, fmt.Errorf("Zigbee2MQTT on %s has ended", node)
+		}
+		if sleep(ctx, lookEvery) != nil {
+			return info, err
+		}
+	}
+}
+
+func (e *execution) refresh(ctx context.Context) (BridgeInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, refreshPatience)
+	defer cancel()
+	return e.net.Bridge.Refresh(ctx)
+}
+
+// sameNetwork compares identity and device list with what was before. The list
+// must be one that was published after the start.
+func (e *execution) sameNetwork(ctx context.Context, info BridgeInfo) error {
+	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
+	defer cancel()
+	since := e.prog.Last
+	if e.resumed { // published before this process began to listen
+		since = time.Time{}
+	}
+	devices, err := e.net.Bridge.Devices(ctx, since)
+	if err != nil {
+		return err
+	}
+	if diff := e.facts.Before.differences(baseline(info, devices)); len(diff) > 0 {
+		return fmt.Errorf("it is not the same network: %s", strings.Join(diff, ", "))
+	}
+	return nil
+}
+
+// witnesses asks those who answered before, again and again until one answers.
+func (e *execution) witnesses(ctx context.Context) ([]string, error) {
+	if len(e.facts.Witnesses) == 0 {
+		e.facts.Unproven = "no device could be asked"
+		return []string{"unproven: no device had answered before either"}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.net.Timing.Prove)
+	defer cancel()
+	for {
+		got, err := e.ask(ctx, e.facts.Witnesses, 1, askPatience)
+		if err == nil && len(got) > 0 {
+			return []string{friendly(got) + " answered"}, nil
+		}
+		if sleep(ctx, lookEvery) != nil {
+			return nil, errors.Join(fmt.Errorf("%s answered before and %s not now", friendly(e.facts.Witnesses), doOrDoes(len(e.facts.Witnesses))), err)
+		}
+	}
+}
+
+func doOrDoes(n int) string {
+	if n == 1 {
+		return "does"
+	}
+	return "do"
+}
+
+// staysUp looks at the node until the watch is over.
+func (e *execution) staysUp(ctx context.Context, x Node, since time.Time) error {
+	for {
+		o, err := x.Observe(ctx)
+		if err == nil && !o.Active() {
+			return fmt.Errorf("Zigbee2MQTT on %s has ended %.0f s after its start", x.Name(), time.Since(since).Seconds())
+		}
+		if time.Since(since) >= e.net.Timing.Watch {
+			return err
+		}
+		if serr := sleep(ctx, lookEvery); serr != nil {
+			return errors.Join(serr, err)
+		}
+	}
+}
+
+// record makes the target the active one. If the disk refuses, the run stays open
+// and the next start records it: the move itself is not taken back for that.
+func (e *execution) record(_ context.Context, s plan.Step) ([]string, error) {
+	err := e.remember(func(r *network.Record) {
+		r.Active, r.Since, r.Unproven = s.Node, time.Now(), e.facts.Unproven
+	})
+	if err != nil {
+		return nil, &haltError{err}
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return nil, &haltError{err}
+	}
+	if r.Active != s.Node {
+		return nil, &haltError{fmt.Errorf("the record says %q", r.Active)}
+	}
+	return []string{r.Active + " is the active node on record"}, nil
+}

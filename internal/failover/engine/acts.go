@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+)
+
+// lookEvery is how often a node is looked at while something is awaited.
+const lookEvery = 500 * time.Millisecond
+
+// An action is how one kind of step acts. do ends with reading back what it did
+// and returns what it saw in plain words; undo likewise. Both look before they
+// act, so that repeating them is harmless.
+type action struct {
+	do   func(*execution, context.Context, plan.Step) ([]string, error)
+	undo func(*execution, context.Context, plan.Step) ([]string, error)
+}
+
+var actions = map[plan.Act]action{
+	plan.ActGates:     {do: (*execution).gates},
+	plan.ActWitness:   {do: (*execution).witness},
+	plan.ActPark:      {do: (*execution).park},
+	plan.ActKeepStick: {do: (*execution).keepStick},
+	plan.ActCopy:      {do: (*execution).copy},
+	plan.ActStop:      {do: (*execution).stop, undo: (*execution).startAgain},
+	plan.ActFence:     {do: (*execution).fence},
+	plan.ActReadStick: {do: (*execution).readStick},
+	plan.ActFinalCopy: {do: (*execution).finalCopy},
+	plan.ActLoad:      {do: (*execution).load},
+	plan.ActPromote:   {do: (*execution).promote, undo: (*execution).unpromote},
+	plan.ActStart:     {do: (*execution).start, undo: (*execution).silence},
+	plan.ActProve:     {do: (*execution).prove},
+	plan.ActRecord:    {do: (*execution).record},
+}
+
+func actOf(a plan.Act) action {
+	act, ok := actions[a]
+	if !ok {
+		panic(fmt.Sprintf("engine: no action for %q", a))
+	}
+	return act
+}
+
+// stop asks the service manager and believes only what it sees: a stop that
+// reports failure while Zigbee2MQTT is still saving is no failure.
+func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	asked := x.StopService(ctx)
+	o, err := awaitNode(ctx, x, network.Observation.Stopped)
+	if err != nil {
+		return nil, joinAsked(fmt.Errorf("%w (%s)", err, o.WhyNotStopped()), asked)
+	}
+	saw := []string{fmt.Sprintf("no program holds %s or the data directory", o.TTY)}
+	if asked != nil {
+		saw = append(saw, fmt.Sprintf("the service manager said: %v", asked))
+	}
+	return saw, nil
+}
+
+// fence resets the stick: stopping Zigbee2MQTT alone leaves it on air.
+func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
+		return nil, err
+	}
+	silence, err := x.Reset(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.silent(s.Node, silence)
+}
+
+// silent records that a node's stick was read in HOLD just now.
+func (e *execution) silent(node string, got network.Silence) ([]string, error) {
+	err := e.remember(func(r *network.Record) {
+		if r.Silent == nil {
+			r.Silent = map[string]time.Time{}
+		}
+		r.Silent[node] = time.Now()
+	})
+	how := "without a reset"
+	if got.Reset {
+		how = "after a reset"
+	}
+	return []string{fmt.Sprintf("the stick says %s %s", got.State, how)}, err
+}
+
+// remember changes the network's record on disk.
+func (e *execution) remember(change func(*network.Record)) error {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return err
+	}
+	r.Network = e.net.Name
+	change(&r)
+	return e.c.parts.Memory.Save(r)
+}
+
+func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	if err := mustBeStopped(ctx, x); err != nil {
+		return nil, err
+	}
+	silence, err := x.Park(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.silent(s.Node, silence)
+}
+
+// mustBeStopped looks, and names who still runs.
+func mustBeStopped(ctx context.Context, x Node) error {
+	o, err := x.Observe(ctx)
+	if err != nil {
+		return err
+	}
+	if why := o.WhyNotStopped(); why != "" {
+		return fmt.Errorf("%s is not stopped: %s", x.Name(), why)
+	}
+	return nil
+}
+
+// awaitNode looks until ok holds or ctx ends. A look that fails is tried again:
+// only the last failure counts.
+func awaitNode(ctx context.Context, x Node, ok func(network.Observation) bool) (network.Observation, error) {
+	var last error
+	for {
+		o, err := x.Observe(ctx)
+		if err == nil && ok(o) {
+			return o, nil
+		}
+		if err != nil && ctx.Err() == nil {
+			last = err
+		}
+		if sleep(ctx, lookEvery) != nil {
+			if last != nil {
+				return o, fmt.Errorf("%s did not get there in time: %w", x.Name(), last)
+			}
+			return o, fmt.Errorf("%s did not get there in time", x.Name())
+		}
+	}
+}
+
+func joinAsked(err, asked error) error {
+	if asked == nil {
+		return err
+	}
+	return fmt.Errorf("%w; the service manager said: %w", err, asked)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

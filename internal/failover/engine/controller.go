@@ -1,0 +1,125 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+)
+
+// A Controller is the application: command line, MQTT and page call the same
+// methods. It runs one plan per network at a time.
+type Controller struct {
+	parts Parts
+
+	mu   sync.Mutex
+	busy map[string]string // network → run id; guarded by mu
+}
+
+// New makes a Controller. It starts nothing.
+func New(p Parts) *Controller {
+	return &Controller{parts: p, busy: map[string]string{}}
+}
+
+// Networks names the configured networks.
+func (c *Controller) Networks() []string {
+	var out []string
+	for _, n := range c.parts.Networks {
+		out = append(out, n.Name)
+	}
+	return out
+}
+
+// network finds a network by name; "" means the only one.
+func (c *Controller) network(name string) (*Network, error) {
+	if name == "" && len(c.parts.Networks) == 1 {
+		return &c.parts.Networks[0], nil
+	}
+	for i := range c.parts.Networks {
+		if c.parts.Networks[i].Name == name {
+			return &c.parts.Networks[i], nil
+		}
+	}
+	what := fmt.Sprintf("network %q", name)
+	if name == "" {
+		what = "no network named"
+	}
+	return nil, &network.RefusedError{What: what, Why: "the configuration has " + strings.Join(c.Networks(), ", "),
+		Remedy: "name one of them with --network"}
+}
+
+func (n *Network) node(name string) (Node, error) {
+	for _, x := range n.Nodes {
+		if x.Name() == name {
+			return x, nil
+		}
+	}
+	return nil, &network.RefusedError{What: fmt.Sprintf("node %q", name),
+		Why: fmt.Sprintf("network %s has the nodes %s", n.Name, strings.Join(n.names(), ", "))}
+}
+
+func (n *Network) names() []string {
+	var out []string
+	for _, x := range n.Nodes {
+		out = append(out, x.Name())
+	}
+	return out
+}
+
+// without returns the node names that are not among those given.
+func (n *Network) without(skip ...string) []string {
+	return slices.DeleteFunc(n.names(), func(s string) bool { return slices.Contains(skip, s) })
+}
+
+// occupy takes the network for one run.
+func (c *Controller) occupy(net, what string) (release func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if other, taken := c.busy[net]; taken {
+		return nil, &network.RefusedError{What: what, Why: other + " is running on this network",
+			Remedy: "wait until it has ended"}
+	}
+	c.busy[net] = what
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.busy, net)
+	}, nil
+}
+
+// unfinished returns the last run of a network when it never ended.
+func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
+	runs, err := c.parts.Journal.Runs(net)
+	if err != nil || len(runs) == 0 {
+		return "", nil, err
+	}
+	id := runs[len(runs)-1]
+	entries, err := c.parts.Journal.Load(net, id)
+	if err != nil {
+		return "", nil, err
+	}
+	prog, err := plan.Replay(entries)
+	if err == plan.ErrNoPlan || (err == nil && prog.Ended()) {
+		return "", nil, nil
+	}
+	return id, &prog, err
+}
+
+// Close releases the nodes' connections.
+func (c *Controller) Close() {
+	for _, n := range c.parts.Networks {
+		for _, x := range n.Nodes {
+			_ = x.Close()
+		}
+	}
+}
+
+// progressOf turns a node's progress into reports of a step.
+func progressOf(w Watch, s plan.Step) Progress {
+	return func(what string, done, total int) {
+		w(Report{Step: s, What: what, Done: done, Total: total})
+	}
+}

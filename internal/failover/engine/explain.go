@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"fmt"
+
+	"z2mha/internal/failover/plan"
+)
+
+// Explained is one step of a dry run.
+type Explained struct {
+	Step     plan.Step
+	Commands []string // "attic: systemctl stop zigbee2mqtt", in order
+}
+
+// explain lists the commands of a plan from the same builders that run them.
+func explain(n *Network, p plan.Plan) ([]Explained, error) {
+	var out []Explained
+	for _, s := range p.Steps {
+		x := Explained{Step: s}
+		for _, c := range callsOf(n, p, s) {
+			node, err := n.node(c.node)
+			if err != nil {
+				return nil, err
+			}
+			for _, line := range node.Explain(c.op) {
+				x.Commands = append(x.Commands, fmt.Sprintf("%s: %s", c.node, line))
+			}
+		}
+		x.Commands = append(x.Commands, overMQTT(s)...)
+		out = append(out, x)
+	}
+	return out, nil
+}
+
+type call struct {
+	node string
+	op   Op
+}
+
+// callsOf mirrors the actions: which node methods a step calls, in order.
+func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
+	on := func(node string, ops ...Op) []call {
+		var out []call
+		for _, op := range ops {
+			out = append(out, call{node, op})
+		}
+		return out
+	}
+	switch s.Act {
+	case plan.ActGates:
+		var out []call
+		for _, name := range n.names() {
+			out = append(out, on(name, OpObserve)...)
+			if name != p.From && p.Kind == plan.KindSwitchover {
+				out = append(out, on(name, OpInspect)...)
+			}
+		}
+		return out
+	case plan.ActWitness, plan.ActRecord:
+		return nil
+	case plan.ActPark:
+		return on(s.Node, OpObserve, OpPark)
+	case plan.ActKeepStick, plan.ActReadStick:
+		return on(s.Node, OpReadStick)
+	case plan.ActCopy, plan.ActFinalCopy:
+		return append(on(p.From, OpCapture), on(s.Node, OpStage)...)
+	case plan.ActStop:
+		return on(s.Node, OpStop, OpObserve)
+	case plan.ActFence:
+		return on(s.Node, OpReset)
+	case plan.ActLoad:
+		return on(s.Node, OpObserve, OpLoadStick)
+	case plan.ActPromote:
+		return on(s.Node, OpObserve, OpPromote)
+	case plan.ActStart:
+		var out []call
+		for _, name := range n.without(s.Node) {
+			out = append(out, on(name, OpObserve, OpInspect)...)
+		}
+		return append(out, on(s.Node, OpStart, OpObserve)...)
+	case plan.ActProve:
+		return on(s.Node, OpObserve)
+	}
+	panic(fmt.Sprintf("engine: act %q is not explained", s.Act))
+}
+
+// overMQTT tells what a step says on the broker.
+func overMQTT(s plan.Step) []string {
+	switch s.Act {
+	case plan.ActGates:
+		return []string{"MQTT: bridge/request/options with nothing to change, so that Zigbee2MQTT says who it is"}
+	case plan.ActWitness:
+		return []string{"MQTT: get to up to three mains devices"}
+	case plan.ActProve:
+		return []string{"MQTT: bridge/request/options as before, and get to the devices that had answered"}
+	}
+	return nil
+}

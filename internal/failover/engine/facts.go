@@ -1,0 +1,93 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/generation"
+)
+
+// Facts are what steps hand to later steps. They are journaled with every step
+// that is done, so that a run can be taken up by another process.
+type Facts struct {
+	Before     *Baseline      `json:"before,omitempty"`
+	Witnesses  []BridgeDevice `json:"witnesses,omitempty"` // answered through the old active
+	Generation int            `json:"generation,omitempty"`
+
+	KeptImage string `json:"kept_image,omitempty"` // blob: what was on the target's stick
+	KeptHash  string `json:"kept_hash,omitempty"`  // the same image's own hash
+
+	StickImage string        `json:"stick_image,omitempty"` // blob: the network's memory
+	Stick      nvimage.Stick `json:"stick,omitzero"`        // the stick it was read from
+
+	Floors   nvimage.Floors `json:"floors,omitzero"`    // what was put onto the target
+	Unproven string         `json:"unproven,omitempty"` // what could not be proven in the end
+}
+
+// A Baseline is the network as Zigbee2MQTT told it while the old active ran. The
+// new one must tell the same.
+type Baseline struct {
+	Coordinator zigbee.IEEE     `json:"coordinator"`
+	PanID       zigbee.PanID    `json:"pan_id"`
+	ExtPanID    zigbee.ExtPanID `json:"ext_pan_id"`
+	Channel     zigbee.Channel  `json:"channel"`
+	Devices     []zigbee.IEEE   `json:"devices"` // sorted
+}
+
+func baseline(info BridgeInfo, devices []BridgeDevice) *Baseline {
+	b := &Baseline{Coordinator: info.Coordinator, PanID: info.PanID, ExtPanID: info.ExtPanID, Channel: info.Channel}
+	for _, d := range devices {
+		b.Devices = append(b.Devices, d.IEEE)
+	}
+	slices.Sort(b.Devices)
+	return b
+}
+
+// differences names what is not as before, one part of a sentence each.
+func (b *Baseline) differences(now *Baseline) []string {
+	var out []string
+	diff := func(what string, was, is fmt.Stringer) {
+		if was.String() != is.String() {
+			out = append(out, fmt.Sprintf("%s was %s and is %s", what, was, is))
+		}
+	}
+	diff("coordinator address", b.Coordinator, now.Coordinator)
+	diff("PAN id", b.PanID, now.PanID)
+	diff("extended PAN id", b.ExtPanID, now.ExtPanID)
+	if b.Channel != now.Channel {
+		out = append(out, fmt.Sprintf("channel was %d and is %d", b.Channel, now.Channel))
+	}
+	if missing := lacking(b.Devices, now.Devices); len(missing) > 0 {
+		out = append(out, fmt.Sprintf("%d of %d devices are missing (%v)", len(missing), len(b.Devices), missing))
+	}
+	if extra := lacking(now.Devices, b.Devices); len(extra) > 0 {
+		out = append(out, fmt.Sprintf("%d devices are new (%v)", len(extra), extra))
+	}
+	return out
+}
+
+func lacking(want, have []zigbee.IEEE) []zigbee.IEEE {
+	var out []zigbee.IEEE
+	for _, x := range want {
+		if !slices.Contains(have, x) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// ofStick compares the network in a stick's memory with the one that was on air.
+func (b *Baseline) ofStick(id zigbee.Identity) []string {
+	return b.differences(&Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel, Devices: b.Devices})
+}
+
+// shrunk says in words how a capture is less than the network that ran; "" when
+// it is not.
+func (b *Baseline) shrunk(s generation.Summary) string {
+	if s.Devices >= len(b.Devices) {
+		return ""
+	}
+	return fmt.Sprintf("database.db holds %d devices, Zigbee2MQTT told of %d", s.Devices, len(b.Devices))
+}

@@ -1,0 +1,147 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/readiness"
+)
+
+// bridgePatience is how long a running Zigbee2MQTT may take to answer over MQTT.
+const bridgePatience = 15 * time.Second
+
+// A Status is one network as it is seen now.
+type Status struct {
+	Network string
+	Active  string
+	Record  network.Record
+	Nodes   []NodeStatus
+	Checks  []readiness.Check
+}
+
+// NodeStatus is one node as it is seen now.
+type NodeStatus struct {
+	Name     string
+	Role     network.Role
+	Err      error
+	Observed *network.Observation
+}
+
+// List looks at every node of every network and changes nothing.
+func (c *Controller) List(ctx context.Context) ([]Status, error) {
+	var out []Status
+	for i := range c.parts.Networks {
+		n := &c.parts.Networks[i]
+		in, err := c.look(ctx, n, "", false)
+		if err != nil {
+			return nil, err
+		}
+		rec, err := c.parts.Memory.Load(n.Name)
+		if err != nil {
+			return nil, err
+		}
+		a := readiness.Assess(in)
+		out = append(out, Status{Network: n.Name, Active: a.Active, Record: rec, Nodes: statuses(in, a.Active), Checks: a.Checks})
+	}
+	return out, nil
+}
+
+func statuses(in readiness.Input, active string) []NodeStatus {
+	var out []NodeStatus
+	for _, v := range in.Views {
+		out = append(out, NodeStatus{Name: v.Name, Role: roleOf(v, active), Err: v.Err, Observed: v.Observed})
+	}
+	return out
+}
+
+func roleOf(v readiness.View, active string) network.Role {
+	switch {
+	case v.Observed == nil:
+		return network.RoleOffline
+	case v.Name == active:
+		return network.RoleActive
+	case v.Observed.Runs():
+		return network.RoleUnknown
+	}
+	return network.RoleStandby
+}
+
+// Preflight looks whether the network could move to a node now. to may be "" when
+// there is only one stand-by. It asks stand-by sticks for their state but resets
+// and writes nothing.
+func (c *Controller) Preflight(ctx context.Context, net, to string) (readiness.Assessment, error) {
+	n, err := c.network(net)
+	if err != nil {
+		return readiness.Assessment{}, err
+	}
+	in, err := c.look(ctx, n, to, true)
+	if err != nil {
+		return readiness.Assessment{}, err
+	}
+	return readiness.Assess(in), nil
+}
+
+// look gathers everything an assessment wants, all nodes at once. sticks says
+// whether to ask the sticks of nodes where nothing runs.
+func (c *Controller) look(ctx context.Context, n *Network, to string, sticks bool) (readiness.Input, error) {
+	rec, err := c.parts.Memory.Load(n.Name)
+	if err != nil {
+		return readiness.Input{}, err
+	}
+	run, _, err := c.unfinished(n.Name)
+	if err != nil {
+		return readiness.Input{}, err
+	}
+	in := readiness.Input{Network: n.Name, To: to, Recorded: rec.Active, Unfinished: run, Now: time.Now(),
+		Views: make([]readiness.View, len(n.Nodes))}
+	var wg sync.WaitGroup
+	for i, x := range n.Nodes {
+		wg.Go(func() { in.Views[i] = view(ctx, x, sticks) })
+	}
+	wg.Go(func() { in.Bridge = bridgeView(ctx, n.Bridge) })
+	wg.Wait()
+	return in, nil
+}
+
+func view(ctx context.Context, x Node, stick bool) readiness.View {
+	v := readiness.View{Name: x.Name()}
+	o, err := x.Observe(ctx)
+	if err != nil {
+		v.Err = err
+		return v
+	}
+	v.Observed = &o
+	if stick && !o.Runs() && o.TTYPresent {
+		s, err := x.InspectStick(ctx)
+		if err != nil {
+			v.StickErr = err
+		} else {
+			v.Stick = &s
+		}
+	}
+	return v
+}
+
+func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {
+	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
+	defer cancel()
+	info, err := b.Refresh(ctx)
+	if err != nil {
+		return &readiness.Bridge{Err: err}
+	}
+	out := &readiness.Bridge{Node: info.Node, Version: info.Version, PermitJoin: info.PermitJoin}
+	devices, err := b.Devices(ctx, time.Time{})
+	if err != nil {
+		out.Err = err
+		return out
+	}
+	out.Devices = len(devices)
+	for _, d := range devices {
+		if d.Interviewing {
+			out.Interviewed = append(out.Interviewed, d.FriendlyName)
+		}
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+// Package engine runs plans on nodes. It owns the order of things: what is looked
+// at before an act, what is on disk before it, what is read back after it, and how
+// it is taken back. It knows nodes, broker and disk only as the interfaces it
+// declares here; cmd plugs the real ones in, simulation others.
+//
+// What it does not guarantee: that a home is never without Zigbee. When a step
+// cannot be proven, the engine prefers a silent home and a clear sentence to two
+// coordinators with one name.
+package engine
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+)
+
+// ErrBridgeSilent is a Zigbee2MQTT from which nothing fresh came.
+var ErrBridgeSilent = errors.New("nothing fresh came from Zigbee2MQTT")
+
+// Network is one network with everything that acts on it.
+type Network struct {
+	Name   string
+	Nodes  []Node // two or more
+	Bridge Bridge
+	// AnyRevision lets a stick take the memory of one with another firmware revision.
+	AnyRevision bool
+	Timing      plan.Timing
+}
+
+// Parts are what a Controller needs from outside.
+type Parts struct {
+	Networks []Network
+	Journal  Journal
+	Shelf    Shelf
+	Memory   Memory
+	Log      *slog.Logger
+}
+
+// A Journal keeps the record of every run. Append returns only after the line is
+// on disk.
+type Journal interface {
+	Create(first plan.Entry, network string) (Run, error)
+	Open(network, run string) (Run, error)
+	Load(network, run string) ([]plan.Entry, error)
+	Runs(network string) ([]string, error) // oldest first
+}
+
+// A Run is an open journal.
+type Run interface {
+	Append(plan.Entry) error
+	Close() error
+}
+
+// A Shelf keeps generations and stick images.
+type Shelf interface {
+	Depot
+	// Add numbers and stores g; every blob it names must be there already.
+	Add(g generation.Generation) (generation.Generation, error)
+	Get(network string, number int) (generation.Generation, error)
+	// Latest returns false when the network has no generation yet.
+	Latest(network string) (generation.Generation, bool, error)
+	// KeepImage stores what is on a node's stick and returns its SHA-256.
+	KeepImage(network, node string, image []byte) (string, error)
+}
+
+// A Memory keeps one Record for each network. Save returns only after the record
+// is on disk. Load of an unknown network returns an empty Record.
+type Memory interface {
+	Load(network string) (network.Record, error)
+	Save(network.Record) error
+}
+
+// A Report is one thing a person who watches a run is told.
+type Report struct {
+	Event plan.Event
+	Step  plan.Step
+	Saw   []string // evidence, after EventDone and EventUndone
+	Note  string
+	Took  time.Duration
+
+	// Progress inside a step; What is "" for all other reports.
+	What        string
+	Done, Total int
+}
+
+// A Watch is told what happens. It must return quickly.
+type Watch func(Report)

@@ -1,0 +1,63 @@
+package engine
+
+import (
+	"context"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/readiness"
+)
+
+// Synced is a sync that ran, with the stand-bys that could not be reached.
+type Synced struct {
+	Ended
+	Unreachable map[string]error
+}
+
+// Sync copies the active's data to staging on every stand-by that can be reached.
+// It stops nothing and writes to no stick.
+func (c *Controller) Sync(ctx context.Context, net, why string, w Watch) (Synced, error) {
+	n, err := c.network(net)
+	if err != nil {
+		return Synced{}, err
+	}
+	release, err := c.occupy(n.Name, "a sync")
+	if err != nil {
+		return Synced{}, err
+	}
+	defer release()
+	if err := c.recover(ctx, n, w); err != nil {
+		return Synced{}, err
+	}
+	in, err := c.look(ctx, n, "", false)
+	if err != nil {
+		return Synced{}, err
+	}
+	a := readiness.Assess(in).ForSync()
+	if err := a.Refusal("sync"); err != nil {
+		return Synced{}, err
+	}
+	targets, gone := reachable(in, a.Active)
+	if len(targets) == 0 {
+		return Synced{Unreachable: gone}, &network.RefusedError{What: "sync", Why: "no stand-by can be reached"}
+	}
+	p := plan.Sync(n.Name, a.Active, targets)
+	p.Reason = why
+	ended, err := c.carryOut(ctx, n, p, w)
+	return Synced{Ended: ended, Unreachable: gone}, err
+}
+
+func reachable(in readiness.Input, active string) ([]string, map[string]error) {
+	var names []string
+	gone := map[string]error{}
+	for _, v := range in.Views {
+		switch {
+		case v.Name == active:
+		case v.Err != nil:
+			gone[v.Name] = v.Err
+		default:
+			names = append(names, v.Name)
+		}
+	}
+	return names, gone
+}

@@ -1,0 +1,161 @@
+package plan
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// An Event is the kind of a journal line.
+type Event string
+
+const (
+	EventPlanned    Event = "planned"     // Data is the Plan
+	EventBegin      Event = "begin"       // the step is about to act
+	EventDone       Event = "done"        // Data is what was read back
+	EventFailed     Event = "failed"      // Note says why
+	EventWalkBack   Event = "walk-back"   // Note says why
+	EventUndoBegin  Event = "undo-begin"  // the step is about to be taken back
+	EventUndone     Event = "undone"      // Data is what was read back
+	EventUndoFailed Event = "undo-failed" // Note says why; a person must look
+	EventEnded      Event = "ended"       // Note is the Outcome
+)
+
+// An Entry is one line of a run's journal. Entries carry no secret.
+type Entry struct {
+	Seq   int             `json:"seq"`
+	At    time.Time       `json:"at"`
+	Run   string          `json:"run"`
+	Event Event           `json:"event"`
+	Step  string          `json:"step,omitempty"`
+	Node  string          `json:"node,omitempty"`
+	Note  string          `json:"note,omitempty"`
+	Data  json.RawMessage `json:"data,omitempty"`
+}
+
+// An Outcome is how a run ended.
+type Outcome string
+
+const (
+	Completed  Outcome = "completed"   // the plan was carried out
+	GivenUp    Outcome = "given-up"    // nothing had been changed that the home notices
+	RolledBack Outcome = "rolled-back" // the old active works again
+	NeedsHelp  Outcome = "needs-help"  // a person must look before anything acts again
+)
+
+// Progress is what a journal says of its run.
+type Progress struct {
+	Plan     Plan
+	Begun    map[string]bool
+	Done     map[string]json.RawMessage // evidence by step id
+	Undone   map[string]bool
+	Stuck    string // step whose undo failed last, "" when none
+	WalkBack string // why the run turned back, "" when it did not
+	Outcome  Outcome
+	Last     time.Time
+	Seq      int
+}
+
+// ErrNoPlan is a journal whose first line is not a plan: the controller died
+// before it could have acted.
+var ErrNoPlan = errors.New("the journal has no plan in its first line")
+
+// Replay reads a journal back. It fails with ErrNoPlan when nothing was planned.
+func Replay(entries []Entry) (Progress, error) {
+	p := Progress{Begun: map[string]bool{}, Done: map[string]json.RawMessage{}, Undone: map[string]bool{}}
+	if len(entries) == 0 || entries[0].Event != EventPlanned {
+		return p, ErrNoPlan
+	}
+	if err := json.Unmarshal(entries[0].Data, &p.Plan); err != nil {
+		return p, fmt.Errorf("read the plan of run %s: %w", entries[0].Run, err)
+	}
+	for _, e := range entries {
+		p.apply(e)
+	}
+	return p, nil
+}
+
+// After is the progress with one more line.
+func (p Progress) After(e Entry) Progress {
+	p.apply(e)
+	return p
+}
+
+func (p *Progress) apply(e Entry) {
+	p.Last, p.Seq = e.At, e.Seq
+	switch e.Event {
+	case EventPlanned, EventFailed:
+	case EventBegin:
+		p.Begun[e.Step] = true
+	case EventDone:
+		p.Done[e.Step] = e.Data
+	case EventWalkBack:
+		p.WalkBack = e.Note
+	case EventUndoBegin:
+		p.Stuck = ""
+	case EventUndone:
+		p.Undone[e.Step] = true
+	case EventUndoFailed:
+		p.Stuck = e.Step
+	case EventEnded:
+		p.Outcome = Outcome(e.Note)
+	default:
+		panic(fmt.Sprintf("plan: unknown journal event %q", e.Event))
+	}
+}
+
+// Ended says that nothing is left to do for this run.
+func (p Progress) Ended() bool { return p.Outcome != "" }
+
+// BegunAct says whether a step of that kind has begun.
+func (p Progress) BegunAct(a Act) bool {
+	for _, s := range p.Plan.Steps {
+		if s.Act == a && p.Begun[s.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// Way is the direction an interrupted run goes on.
+type Way string
+
+const (
+	Forward Way = "forward"
+	Back    Way = "back"
+)
+
+// AfterCrash decides how a run that a controller left behind goes on. Once the
+// target may have been on air, going on is shorter than turning back and as safe,
+// since every step looks before it acts; before that, the old active is brought
+// back, which needs nothing but its own stick.
+func (p Progress) AfterCrash() Way {
+	if p.WalkBack == "" && p.BegunAct(ActStart) {
+		return Forward
+	}
+	return Back
+}
+
+// NextForward is the first step that is not done.
+func (p Progress) NextForward() (Step, bool) {
+	for _, s := range p.Plan.Steps {
+		if _, ok := p.Done[s.ID]; !ok {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// ToUndo lists the steps to take back, last first: all that began, whether or not
+// they ended, and were not taken back yet.
+func (p Progress) ToUndo() []Step {
+	var out []Step
+	for i := len(p.Plan.Steps) - 1; i >= 0; i-- {
+		s := p.Plan.Steps[i]
+		if s.Undo != "" && p.Begun[s.ID] && !p.Undone[s.ID] {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,349 @@
+// Package readiness turns looks at the nodes into a list of checks: what holds,
+// what does not, how that is known, and what a person can do about it. It is pure:
+// the same looks give the same list.
+package readiness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"z2mha/internal/failover/network"
+)
+
+// MinFreeBytes is what staging, the old data and some room to breathe need.
+const MinFreeBytes = 50 << 20
+
+// A Check is one line of the readiness list.
+type Check struct {
+	ID       string `json:"id"`   // stable, for automations: "stopped"
+	Node     string `json:"node"` // "" when it is about the whole network
+	What     string `json:"what"` // the question, as a statement that should hold
+	OK       bool   `json:"ok"`
+	Warning  bool   `json:"warning,omitempty"` // not OK, but no reason to refuse
+	Evidence string `json:"evidence"`
+	Fix      string `json:"fix,omitempty"` // one sentence, only when not OK
+}
+
+// Blocks says that nothing may be moved while this check fails.
+func (c Check) Blocks() bool { return !c.OK && !c.Warning }
+
+// A View is what was seen of one node.
+type View struct {
+	Name     string
+	Observed *network.Observation // nil when it could not be looked at
+	Err      error                // why not
+	Stick    *network.StickState  // nil when it was not asked or did not answer
+	StickErr error
+}
+
+// A Bridge is what Zigbee2MQTT said over MQTT during this look.
+type Bridge struct {
+	Err         error // nothing fresh came, and why
+	Node        string
+	Version     string
+	PermitJoin  bool
+	Interviewed []string // devices being interviewed
+	Devices     int
+}
+
+// Input is everything an assessment looks at.
+type Input struct {
+	Network    string
+	To         string // node that should take over; "" for a sync
+	Views      []View
+	Bridge     *Bridge // nil when MQTT was not asked
+	Recorded   string  // active node as last recorded, "" when never
+	Unfinished string  // run that was cut off, "" when none
+	Now        time.Time
+}
+
+// An Assessment is the list with its conclusion.
+type Assessment struct {
+	Active string  `json:"active"` // "" when it cannot be told
+	Checks []Check `json:"checks"`
+}
+
+// Blocking returns the checks that forbid acting.
+func (a Assessment) Blocking() []Check {
+	var out []Check
+	for _, c := range a.Checks {
+		if c.Blocks() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ForSync is the assessment for copying data only: what concerns a stand-by's
+// stick or service no longer blocks.
+func (a Assessment) ForSync() Assessment {
+	checks := slices.Clone(a.Checks)
+	for i, c := range checks {
+		switch c.ID {
+		case "reachable", "stopped", "stick-answers", "stick-present", "version", "interview":
+			checks[i].Warning = !c.OK
+		}
+	}
+	a.Checks = checks
+	return a
+}
+
+// Refusal is nil when nothing blocks; otherwise it says all of it at once.
+func (a Assessment) Refusal(what string) error {
+	blocking := a.Blocking()
+	if len(blocking) == 0 {
+		return nil
+	}
+	var why, fix []string
+	for _, c := range blocking {
+		why = append(why, strings.TrimPrefix(c.Node+": ", ": ")+c.Evidence)
+		if c.Fix != "" {
+			fix = append(fix, c.Fix)
+		}
+	}
+	return &network.RefusedError{What: what, Why: strings.Join(why, "; "), Remedy: strings.Join(fix, "; ")}
+}
+
+// Assess judges in.
+func Assess(in Input) Assessment {
+	a := &assessor{in: in}
+	a.reachable()
+	a.oneActive()
+	a.distinct()
+	a.bridge()
+	for _, v := range in.Views {
+		if v.Observed != nil {
+			a.node(v)
+		}
+	}
+	a.versions()
+	return a.out
+}
+
+type assessor struct {
+	in  Input
+	out Assessment
+}
+
+func (a *assessor) add(c Check) { a.out.Checks = append(a.out.Checks, c) }
+
+func (a *assessor) reachable() {
+	for _, v := range a.in.Views {
+		c := Check{ID: "reachable", Node: v.Name, What: "can be looked at over SSH", OK: v.Err == nil}
+		switch {
+		case v.Err != nil:
+			c.Evidence = v.Err.Error()
+			c.Fix = fmt.Sprintf("make %s reachable and run `z2mha preflight` again", v.Name)
+		default:
+			c.Evidence = "answered"
+		}
+		a.add(c)
+	}
+	if a.in.Unfinished != "" {
+		a.add(Check{ID: "unfinished", What: "no earlier run was cut off", Warning: true,
+			Evidence: "run " + a.in.Unfinished + " was cut off",
+			Fix:      "the next `z2mha switchover` or `z2mha sync` finishes it or takes it back first"})
+	}
+}
+
+func (a *assessor) oneActive() {
+	var running []View
+	for _, v := range a.in.Views {
+		if v.Observed != nil && v.Observed.Runs() {
+			running = append(running, v)
+		}
+	}
+	c := Check{ID: "one-active", What: "exactly one node runs Zigbee2MQTT"}
+	switch {
+	case len(running) == 0:
+		c.Evidence = "no node runs Zigbee2MQTT"
+		c.Fix = fmt.Sprintf("start Zigbee2MQTT on the node that was active last%s, then try again", recorded(a.in.Recorded))
+	case len(running) > 1:
+		c.Evidence = "Zigbee2MQTT runs on " + names(running)
+		c.Fix = fmt.Sprintf("stop it on all but the one that your devices answer%s, and reset or unplug the other sticks", recorded(a.in.Recorded))
+	case !running[0].Observed.Active():
+		o := running[0].Observed
+		c.Node = running[0].Name
+		c.Evidence = halfRunning(*o)
+		c.Fix = fmt.Sprintf("look at the log of Zigbee2MQTT on %s", running[0].Name)
+	default:
+		a.out.Active = running[0].Name
+		c.OK, c.Node = true, running[0].Name
+		c.Evidence = running[0].Observed.TTYHolders[0].String() + " holds " + running[0].Observed.TTY
+	}
+	a.add(c)
+}
+
+func halfRunning(o network.Observation) string {
+	if len(o.TTYHolders) == 0 {
+		return fmt.Sprintf("%s uses the data directory but does not hold %s", o.DataHolders[0], o.TTY)
+	}
+	return fmt.Sprintf("%s holds %s but does not use the data directory", o.TTYHolders[0], o.TTY)
+}
+
+func recorded(node string) string {
+	if node == "" {
+		return ""
+	}
+	return " (on record: " + node + ")"
+}
+
+func names(views []View) string {
+	var out []string
+	for _, v := range views {
+		out = append(out, v.Name)
+	}
+	return strings.Join(out, " and ")
+}
+
+// distinct refuses two names for one stick or one directory: moving the network
+// from a stick to itself would write over the only copy.
+func (a *assessor) distinct() {
+	for i, v := range a.in.Views {
+		for _, w := range a.in.Views[i+1:] {
+			if v.Observed == nil || w.Observed == nil || v.Observed.HostID == "" || v.Observed.HostID != w.Observed.HostID {
+				continue
+			}
+			a.add(sameMachine(v, w))
+		}
+	}
+}
+
+func sameMachine(v, w View) Check {
+	both := v.Name + " and " + w.Name
+	c := Check{ID: "distinct", What: both + " are different machines", Warning: true,
+		Evidence: both + " are one machine: they fail together",
+		Fix:      "put the stand-by on another machine"}
+	if v.Observed.TTYDevice != "" && v.Observed.TTYDevice == w.Observed.TTYDevice {
+		c.Warning = false
+		c.Evidence = fmt.Sprintf("%s have the same stick, %s", both, v.Observed.TTYDevice)
+		c.Fix = "give each node its own stick in the configuration (`dongle`)"
+	} else if v.Observed.DataID != "" && v.Observed.DataID == w.Observed.DataID {
+		c.Warning = false
+		c.Evidence = both + " have the same data directory"
+		c.Fix = "give each node its own directory in the configuration (`data`)"
+	}
+	return c
+}
+
+func (a *assessor) bridge() {
+	b := a.in.Bridge
+	if b == nil || a.out.Active == "" {
+		return
+	}
+	c := Check{ID: "speaks", Node: a.out.Active, What: "Zigbee2MQTT answers over MQTT", OK: b.Err == nil}
+	if b.Err != nil {
+		c.Evidence = b.Err.Error()
+		c.Fix = "see that broker, login and base topic in the configuration are those of Zigbee2MQTT"
+		a.add(c)
+		return
+	}
+	c.Evidence = fmt.Sprintf("version %s, %d devices", cmp.Or(b.Version, "unknown"), b.Devices)
+	a.add(c)
+	a.add(a.marker(b))
+	if a.in.To != "" {
+		a.add(interviews(a.out.Active, b.Interviewed))
+	}
+}
+
+func (a *assessor) marker(b *Bridge) Check {
+	c := Check{ID: "marker", Node: a.out.Active, What: "the Zigbee2MQTT that answers is this one",
+		OK: b.Node == a.out.Active, Evidence: "it says it is " + b.Node}
+	switch b.Node {
+	case a.out.Active:
+	case "":
+		c.OK = true
+		c.Evidence = "its configuration has no mark yet; the first move adds it"
+	default:
+		c.Fix = fmt.Sprintf("see which Zigbee2MQTT publishes on this base topic, or put `z2mha: {node: %s}` into configuration.yaml on %s and restart it",
+			a.out.Active, a.out.Active)
+	}
+	return c
+}
+
+func interviews(active string, devices []string) Check {
+	c := Check{ID: "interview", Node: active, What: "no device is being interviewed", OK: len(devices) == 0, Evidence: "none"}
+	if !c.OK {
+		c.Evidence = strings.Join(devices, ", ") + " is being interviewed"
+		c.Fix = "wait until Zigbee2MQTT has finished, then try again"
+	}
+	return c
+}
+
+func (a *assessor) node(v View) {
+	o := *v.Observed
+	tty := Check{ID: "stick-present", Node: v.Name, What: "the stick is there", OK: o.TTYPresent, Evidence: o.TTY}
+	if !tty.OK {
+		tty.Evidence = o.TTY + " does not exist"
+		tty.Fix = fmt.Sprintf("plug the stick of %s in, or correct `dongle` in the configuration", v.Name)
+	}
+	a.add(tty)
+	if v.Name != a.in.To && a.in.To != "" && v.Name != a.out.Active {
+		a.stopped(v)
+		return
+	}
+	a.add(space(v.Name, o))
+	if v.Name != a.out.Active {
+		a.stopped(v)
+		a.stick(v)
+	}
+}
+
+func space(node string, o network.Observation) Check {
+	c := Check{ID: "space", Node: node, What: "there is room on the disk", OK: o.FreeBytes >= MinFreeBytes,
+		Evidence: fmt.Sprintf("%d MB free", o.FreeBytes>>20)}
+	if !c.OK {
+		c.Fix = fmt.Sprintf("free at least %d MB on %s where the data directory lies", MinFreeBytes>>20, node)
+	}
+	return c
+}
+
+func (a *assessor) stopped(v View) {
+	why := v.Observed.WhyNotStopped()
+	c := Check{ID: "stopped", Node: v.Name, What: "Zigbee2MQTT is stopped here", OK: why == "", Evidence: cmp.Or(why, "nobody holds its stick or data")}
+	if !c.OK {
+		c.Fix = "stop what is named"
+	}
+	a.add(c)
+}
+
+func (a *assessor) stick(v View) {
+	c := Check{ID: "stick-answers", Node: v.Name, What: "the stick answers", OK: v.Stick != nil}
+	switch {
+	case v.Stick != nil && v.Stick.Silent:
+		c.Evidence = fmt.Sprintf("%s, %s", v.Stick.Stick, v.Stick.State)
+	case v.Stick != nil:
+		c.OK, c.Warning = false, true
+		c.Evidence = fmt.Sprintf("the stick is in state %s although nothing runs: it may be on air", v.Stick.State)
+		c.Fix = "the next switchover resets it first"
+	case v.StickErr != nil:
+		c.Evidence = v.StickErr.Error()
+		c.Fix = fmt.Sprintf("see that `dongle` of %s names its Zigbee stick", v.Name)
+	default:
+		return
+	}
+	a.add(c)
+}
+
+func (a *assessor) versions() {
+	first := ""
+	for _, v := range a.in.Views {
+		if v.Observed == nil || v.Observed.Version == "" || (v.Name != a.out.Active && v.Name != a.in.To) {
+			continue
+		}
+		if first == "" {
+			first = v.Observed.Version
+			continue
+		}
+		c := Check{ID: "version", What: "the same Zigbee2MQTT version on both", OK: v.Observed.Version == first,
+			Evidence: first}
+		if !c.OK {
+			c.Evidence = fmt.Sprintf("versions %s and %s", first, v.Observed.Version)
+			c.Fix = "bring both to one version: an older Zigbee2MQTT refuses the files of a newer one"
+		}
+		a.add(c)
+	}
+}
