@@ -1,0 +1,103 @@
+package port
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"go.bug.st/serial"
+	"golang.org/x/sys/unix"
+)
+
+// A serialPort is a tty this process holds alone. Reads and writes go through Go's
+// poller on a descriptor of our own, so that Close wakes both; the serial library wakes
+// only readers, and closes its descriptor under them.
+type serialPort struct {
+	tty   *os.File
+	close sync.Once
+	err   error
+}
+
+func openSerial(path string) (io.ReadWriteCloser, error) {
+	if err := refuseHeld(path); err != nil {
+		return nil, err
+	}
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	if err := claim(path, fd); err != nil {
+		_ = unix.Close(fd)
+		return nil, err
+	}
+	return &serialPort{tty: os.NewFile(uintptr(fd), path)}, nil
+}
+
+// claim makes the open device ours alone, then sets up the line.
+func claim(path string, fd int) error {
+	if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return busy(path)
+		}
+		return fmt.Errorf("lock %s: %w", path, err)
+	}
+	if err := refuseHeld(path); err != nil {
+		return err
+	}
+	if err := setLine(fd); err != nil {
+		return fmt.Errorf("set up %s: %w; is it a serial port?", path, err)
+	}
+	if err := unix.IoctlSetInt(fd, unix.TIOCEXCL, 0); err != nil {
+		return fmt.Errorf("claim %s for this program alone: %w", path, err)
+	}
+	if err := unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH); err != nil {
+		return fmt.Errorf("discard old input of %s: %w", path, err)
+	}
+	return nil
+}
+
+// setLine sets 115200 baud, 8N1, raw, no flow control, and leaves DTR and RTS alone
+// (InitialStatusBits stays nil). Settings belong to the tty, not to a descriptor, so the
+// library's own may be closed again. The name /proc/self/fd/N is the very device that
+// was locked, even if the path means another one by now.
+func setLine(fd int) error {
+	p, err := serial.Open(fmt.Sprintf("/proc/self/fd/%d", fd), &serial.Mode{BaudRate: 115200})
+	if err != nil {
+		return err
+	}
+	return p.Close()
+}
+
+func (p *serialPort) Read(b []byte) (int, error)  { return p.tty.Read(b) }
+func (p *serialPort) Write(b []byte) (int, error) { return p.tty.Write(b) }
+
+// Close gives the device back. A pseudo terminal outlives it, so TIOCEXCL is taken back
+// by hand; the lock goes with the descriptor.
+func (p *serialPort) Close() error {
+	p.close.Do(func() {
+		if raw, err := p.tty.SyscallConn(); err == nil {
+			_ = raw.Control(func(fd uintptr) { _ = unix.IoctlSetInt(int(fd), unix.TIOCNXCL, 0) })
+		}
+		p.err = p.tty.Close()
+	})
+	return p.err
+}
+
+// refuseHeld returns a *BusyError when another process has the device open.
+func refuseHeld(path string) error {
+	holders, err := findHolders(path)
+	if len(holders) > 0 {
+		return &BusyError{Path: path, Holders: holders}
+	}
+	if errors.Is(err, ErrIncomplete) {
+		return nil // the lock decides
+	}
+	return err
+}
+
+func busy(path string) error {
+	holders, _ := findHolders(path)
+	return &BusyError{Path: path, Holders: holders}
+}
