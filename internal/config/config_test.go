@@ -1,0 +1,195 @@
+package config_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"z2mha/internal/config"
+)
+
+func TestExample(t *testing.T) {
+	got, err := config.Load("../../docs/z2mha.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &config.Config{
+		State: "/var/lib/z2mha",
+		MQTT: config.MQTT{
+			Server:   config.Server{Address: "localhost:1883"},
+			User:     "z2mha",
+			Password: config.NewSecret("a broker password"),
+			ClientID: "z2mha",
+		},
+		Networks: []config.Network{{
+			Name:      "home",
+			BaseTopic: "zigbee2mqtt",
+			Nodes: []config.Node{{
+				Name:    "attic",
+				Host:    config.Host{Name: "192.0.2.10", Port: 22},
+				User:    "root",
+				Become:  config.BecomeNone,
+				Dongle:  "/dev/serial/by-id/usb-Example_Stick_0001-if00-port0",
+				Data:    "/opt/zigbee2mqtt/data",
+				Service: config.Service{Kind: config.ServiceSystemd, Unit: "zigbee2mqtt"},
+			}, {
+				Name:   "cellar",
+				Host:   config.Host{Name: "2001:db8::20", Port: 2222},
+				User:   "pi",
+				Become: config.BecomeSudo,
+				Dongle: "tcp://192.0.2.21:6638",
+				Data:   "/home/pi/zigbee2mqtt/data",
+				Service: config.Service{
+					Kind:   config.ServiceCommands,
+					Start:  "/home/pi/bin/zigbee2mqtt-start",
+					Stop:   "/home/pi/bin/zigbee2mqtt-stop",
+					Status: "/home/pi/bin/zigbee2mqtt-status",
+					Kill:   "pkill -KILL -f zigbee2mqtt/index.js",
+				},
+				Keep: []string{"frontend", "advanced.log_level"},
+			}},
+		}},
+		Timing: config.DefaultTiming,
+	}
+	ignore := cmpopts.IgnoreFields(config.Config{}, "Path", "Warnings")
+	reveal := cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
+	if d := cmp.Diff(want, got, ignore, reveal); d != "" {
+		t.Errorf("example (-want +got):\n%s", d)
+	}
+}
+
+// The commented-out keys of the example must be known too.
+func TestExampleComments(t *testing.T) {
+	data, err := os.ReadFile("../../docs/z2mha.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.NewReplacer("# ca:", "ca:", "# staging:", "staging:", "# previous:", "previous:",
+		"# helper_dir:", "helper_dir:", "# key_file:", "key_file:", "mqtt://localhost:1883", "mqtts://localhost").Replace(string(data))
+	c, err := config.Parse("z2mha.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.MQTT.Server.String(); got != "mqtts://localhost:8883" {
+		t.Errorf("server %s", got)
+	}
+	cellar := c.Networks[0].Nodes[1]
+	if cellar.Staging == "" || cellar.Previous == "" || cellar.HelperDir == "" || cellar.KeyFile == "" || c.MQTT.CA == "" {
+		t.Errorf("an optional key was lost: %+v", cellar)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "z2mha.yaml")
+	if err := os.WriteFile(path, []byte(file(t, nil)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(filepath.Dir(path), "state"); c.State != want {
+		t.Errorf("state %s, want %s", c.State, want)
+	}
+	if c.Networks[0].BaseTopic != "zigbee2mqtt" || c.MQTT.ClientID != "z2mha" || c.AnyRevision {
+		t.Errorf("defaults: %+v", c)
+	}
+	n, _ := c.Network("home")
+	attic, ok := n.Node("attic")
+	if !ok || attic.User != "root" || attic.Become != config.BecomeNone || attic.Service.Unit != "zigbee2mqtt" {
+		t.Errorf("node defaults: %+v", attic)
+	}
+	if c.Timing.Stop != time.Minute {
+		t.Errorf("timing %+v", c.Timing)
+	}
+	if len(c.Warnings) > 0 {
+		t.Errorf("warnings %v", c.Warnings)
+	}
+}
+
+func TestLoadMissing(t *testing.T) {
+	_, err := config.Load(filepath.Join(t.TempDir(), "z2mha.yaml"))
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "z2mha.example.yaml") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPasswordSources(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(secret, []byte("from file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("Z2MHA_TEST_PASSWORD", "from environment")
+	for written, want := range map[string]string{
+		"plain":                    "plain",
+		"007":                      "007",
+		"'!quoted'":                "!quoted",
+		"!env Z2MHA_TEST_PASSWORD": "from environment",
+		"!file " + secret:          "from file",
+	} {
+		c, err := config.Parse("/etc/z2mha.yaml", []byte(file(t, map[string]string{"mqtt://broker": "mqtt://broker\n  user: u\n  password: " + written})))
+		if err != nil {
+			t.Errorf("%s: %v", written, err)
+			continue
+		}
+		if got := c.MQTT.Password.Reveal(); got != want {
+			t.Errorf("%s: %q, want %q", written, got, want)
+		}
+	}
+}
+
+func TestSecretNeverPrints(t *testing.T) {
+	m := config.MQTT{User: "u", Password: config.NewSecret("hunter2")}
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("broker", "mqtt", m, "password", m.Password)
+	asJSON, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := []string{log.String(), string(asJSON), m.Password.String()}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		shown = append(shown, fmt.Sprintf(verb, m), fmt.Sprintf(verb, &m), fmt.Sprintf(verb, m.Password))
+	}
+	for _, s := range shown {
+		if strings.Contains(s, "hunter2") || strings.Contains(s, "68756e746572") {
+			t.Errorf("shown: %s", s)
+		}
+	}
+}
+
+// file is a small valid file with some text replaced.
+func file(t testing.TB, replace map[string]string) string {
+	t.Helper()
+	text := `mqtt:
+  server: mqtt://broker
+networks:
+  - name: home
+    nodes:
+      - name: attic
+        host: attic.example
+        dongle: /dev/ttyAttic
+        data: /srv/attic
+        service: systemd
+      - name: cellar
+        host: cellar.example
+        dongle: /dev/ttyCellar
+        data: /srv/cellar
+        service: openrc
+`
+	for old, fresh := range replace {
+		if !strings.Contains(text, old) {
+			t.Fatalf("the file does not contain %q", old)
+		}
+		text = strings.Replace(text, old, fresh, 1)
+	}
+	return text
+}

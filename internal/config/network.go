@@ -1,0 +1,148 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A placedNode is a node and where it stands in the file, for the checks that
+// compare nodes with one another.
+type placedNode struct {
+	Node
+	network int
+	at      *section
+}
+
+func (r *reader) networks(top *section) []Network {
+	v, ok := top.field("networks")
+	if !ok {
+		top.missing("networks", "describe at least one network with two nodes; see docs/z2mha.example.yaml")
+		return nil
+	}
+	var out []Network
+	var nodes []placedNode
+	var places []*section
+	for _, entry := range v.list() {
+		s := entry.named().section()
+		n, own := r.network(s, len(out))
+		out, nodes, places = append(out, n), append(nodes, own...), append(places, s)
+	}
+	if len(out) == 0 && v.node.Kind == yaml.SequenceNode {
+		v.problem("no network", "describe at least one with two nodes; see docs/z2mha.example.yaml")
+	}
+	checkNetworks(out, places)
+	checkNodes(out, nodes)
+	return out
+}
+
+func (r *reader) network(s *section, index int) (Network, []placedNode) {
+	defer s.close()
+	n := Network{
+		Name:      need(s, "name", parseName, "give the network a name, for example home"),
+		BaseTopic: read(s, "base_topic", parseTopic, "zigbee2mqtt"),
+	}
+	v, ok := s.field("nodes")
+	if !ok {
+		s.missing("nodes", "list the two or more hosts that can carry this network")
+		return n, nil
+	}
+	var placed []placedNode
+	for _, entry := range v.list() {
+		at := entry.named().section()
+		node := r.node(at)
+		n.Nodes = append(n.Nodes, node)
+		placed = append(placed, placedNode{node, index, at})
+	}
+	if len(n.Nodes) < 2 && v.node.Kind == yaml.SequenceNode {
+		v.problem("fewer than two nodes", "a network that survives its host needs a second one; add it")
+	}
+	return n, placed
+}
+
+func (r *reader) node(s *section) Node {
+	defer s.close()
+	return Node{
+		Name:      need(s, "name", parseName, "give the node a name, for example attic"),
+		Host:      need(s, "host", parseHost, "say where the host is reached over SSH"),
+		User:      read(s, "user", parseWord, "root"),
+		Become:    read(s, "become", oneOf(BecomeNone, BecomeSudo, BecomeDoas), BecomeNone),
+		Dongle:    r.dongle(s),
+		Data:      need(s, "data", parsePath, "say where Zigbee2MQTT has its data on this host, for example /opt/zigbee2mqtt/data"),
+		Service:   r.service(s),
+		Keep:      r.keep(s),
+		Staging:   read(s, "staging", parsePath, ""),
+		Previous:  read(s, "previous", parsePath, ""),
+		HelperDir: read(s, "helper_dir", parsePath, ""),
+		KeyFile:   read(s, "key_file", parsePath, ""),
+	}
+}
+
+func (r *reader) dongle(s *section) Dongle {
+	d := need(s, "dongle", parseDongle, "name the stick, for example /dev/serial/by-id/… or tcp://HOST:PORT")
+	if unstableName.MatchString(string(d)) {
+		s.place("dongle").warn("a name that may change at the next boot", "use the stick's name under /dev/serial/by-id/ if it has one")
+	}
+	return d
+}
+
+// service reads systemd, openrc or the node's own commands.
+func (r *reader) service(s *section) Service {
+	unit, hasUnit := s.field("unit")
+	v, ok := s.field("service")
+	if !ok {
+		s.missing("service", "write systemd, openrc, or start: and stop: with commands of your own")
+		return Service{}
+	}
+	if v.node.Kind == yaml.MappingNode {
+		if hasUnit {
+			unit.problem("a unit beside commands of your own", "remove it, or write service: systemd")
+		}
+		return v.commands()
+	}
+	return Service{
+		Kind: scalar(v, oneOf(ServiceSystemd, ServiceOpenRC), ""),
+		Unit: read(s, "unit", parseWord, "zigbee2mqtt"),
+	}
+}
+
+func (v value) commands() Service {
+	s := v.section()
+	defer s.close()
+	return Service{
+		Kind:   ServiceCommands,
+		Start:  need(s, "start", parseCommand, "write the command that starts Zigbee2MQTT and returns"),
+		Stop:   need(s, "stop", parseCommand, "write the command that stops Zigbee2MQTT"),
+		Status: read(s, "status", parseCommand, ""),
+		Kill:   read(s, "kill", parseCommand, ""),
+	}
+}
+
+func (r *reader) keep(s *section) []string {
+	v, ok := s.field("keep")
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, entry := range v.list() {
+		if key := scalar(entry, parseKey, ""); key != "" {
+			out = append(out, key)
+		}
+	}
+	return out
+}
+
+// named returns a list entry under the name that it gives itself, so that the
+// messages say nodes[attic] and not nodes[0].
+func (v value) named() value {
+	if v.node.Kind != yaml.MappingNode {
+		return v
+	}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		if key, val := v.node.Content[i], v.node.Content[i+1]; key.Value == "name" && val.Value != "" {
+			v.key = fmt.Sprintf("%s[%s]", v.key[:strings.LastIndexByte(v.key, '[')], val.Value)
+		}
+	}
+	return v
+}

@@ -1,0 +1,75 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+// A Problem is one thing wrong with the file.
+type Problem struct {
+	Line   int    // 0 when it is about the file as a whole
+	Key    string // as in networks[home].nodes[attic].data
+	Value  string // "" when there is none, or when it may be secret
+	What   string
+	Remedy string
+}
+
+func (p Problem) String() string {
+	var b strings.Builder
+	if p.Line > 0 {
+		fmt.Fprintf(&b, "line %d: ", p.Line)
+	}
+	b.WriteString(p.Key)
+	if p.Value != "" {
+		fmt.Fprintf(&b, " is %q", shorten(p.Value))
+	}
+	if p.Key != "" {
+		b.WriteString(": ")
+	}
+	b.WriteString(p.What)
+	if p.Remedy != "" {
+		b.WriteString("; " + p.Remedy)
+	}
+	return b.String()
+}
+
+func shorten(s string) string {
+	const limit = 80
+	if len(s) <= limit {
+		return s
+	}
+	return s[:limit] + "…"
+}
+
+// Problems is everything wrong with one file, by line.
+type Problems struct {
+	Path string
+	List []Problem
+}
+
+func (p *Problems) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", p.Path, counted(len(p.List), "problem"))
+	for _, one := range p.List {
+		b.WriteString("\n  " + one.String())
+	}
+	return b.String()
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func explainMissing(path string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read configuration: %w; write one after docs/z2mha.example.yaml, or name another file with --config (%s)",
+			err, filepath.Base(path))
+	}
+	return fmt.Errorf("read configuration: %w", err)
+}

@@ -1,0 +1,181 @@
+package config_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"z2mha/internal/config"
+)
+
+func TestProblems(t *testing.T) {
+	const attic, cellar = "networks[home].nodes[attic].", "networks[home].nodes[cellar]."
+	const secondNetwork = "service: openrc\n  - name: barn\n    nodes:\n" +
+		"      - {name: a, host: a, dongle: tcp://x:1, data: /a, service: openrc}\n" +
+		"      - {name: b, host: b, dongle: tcp://x:2, data: /b, service: openrc}\n"
+	for _, tt := range []struct {
+		name     string
+		old, new string
+		want     string // the only problem
+	}{
+		{"names the nearest known key", "host: attic", "hots: attic",
+			"line 6: " + attic + "host: missing; say where the host is reached over SSH\n" +
+				"line 7: " + attic + "hots: not a known key; did you mean host?"},
+		{"lists the known keys when none is near", "mqtt:", "xyzzyxyzzy: 1\nmqtt:",
+			"line 1: xyzzyxyzzy: not a known key; known here: state, mqtt, networks, timing, any_revision"},
+		{"refuses a relative path", "/srv/attic", "srv/attic",
+			"line 9: " + attic + `data is "srv/attic": a relative path; write it from the root, for example /opt/zigbee2mqtt/data`},
+		{"refuses the root as data", "/srv/attic", "/",
+			"line 9: " + attic + `data is "/": the root directory; name Zigbee2MQTT's own data directory`},
+		{"refuses a name with capitals", "name: attic", "name: Attic",
+			"line 6: networks[home].nodes[Attic].name" + ` is "Attic": not usable as a name; use only a-z, 0-9, _ and -`},
+		{"refuses a reserved name", "name: home", "name: blobs",
+			`line 4: networks[blobs].name is "blobs": a name that is used inside the state directory; choose another name`},
+		{"refuses an IPv6 address without brackets", "host: attic.example", "host: 2001:db8::1",
+			"line 7: " + attic + `host is "2001:db8::1": an IPv6 address without brackets; write [2001:db8::1]`},
+		{"refuses a user inside the host", "host: attic.example", "host: root@attic",
+			"line 7: " + attic + `host is "root@attic": not a host name; write NAME, NAME:PORT, [IPv6] or [IPv6]:PORT; the user goes into user:`},
+		{"refuses a port out of range", "host: attic.example", "host: attic:70000",
+			"line 7: " + attic + `host is "attic:70000": not a port from 1 to 65535; write NAME, NAME:PORT, [IPv6] or [IPv6]:PORT`},
+		{"refuses a dongle without port", "/dev/ttyAttic", "tcp://192.0.2.1",
+			"line 8: " + attic + `dongle is "tcp://192.0.2.1": host or port is missing; write tcp://HOST:PORT, for example tcp://192.0.2.21:6638`},
+		{"refuses an unknown service", "service: systemd", "service: docker",
+			"line 10: " + attic + `service is "docker": not one of the choices; write one of: systemd, openrc`},
+		{"wants stop beside start", "service: systemd", "service: {start: /bin/start}",
+			"line 10: " + attic + "service.stop: missing; write the command that stops Zigbee2MQTT"},
+		{"refuses a unit beside commands", "service: systemd", "service: {start: a, stop: b}\n        unit: x",
+			"line 11: " + attic + `unit is "x": a unit beside commands of your own; remove it, or write service: systemd`},
+		{"refuses GENERATE", "/dev/ttyAttic", "GENERATE",
+			"line 8: " + attic + `dongle is "GENERATE": nothing can be generated here; GENERATE is a word of Zigbee2MQTT's own configuration.yaml; write the value`},
+		{"refuses a tag elsewhere", "/srv/attic", "!env DATA",
+			"line 9: " + attic + `data is "DATA": the tag !env has no meaning here; only mqtt.password may be !env NAME or !file PATH`},
+		{"refuses a list for a value", "/srv/attic", "[/srv/attic]",
+			"line 9: " + attic + "data: one value is wanted here, not a list or a group; write data: VALUE"},
+		{"refuses a value for a group", "mqtt:\n  server: mqtt://broker", "mqtt: localhost",
+			`line 1: mqtt is "localhost": a group of keys is wanted here; write one KEY: VALUE a line, indented`},
+		{"refuses two nodes of one name", "name: cellar", "name: attic",
+			`line 11: networks[home].nodes[attic].name is "attic": a second node of this name; give each node of a network a name of its own`},
+		{"refuses the same coordinator on one host", "host: cellar.example\n        dongle: /dev/ttyCellar", "host: ATTIC.example\n        dongle: /dev/ttyAttic",
+			"line 13: " + cellar + `dongle is "/dev/ttyAttic": the same coordinator as node attic of network home; every node needs a coordinator of its own`},
+		{"refuses the same data on one host", "host: cellar.example\n        dongle: /dev/ttyCellar\n        data: /srv/cellar", "host: attic.example:22\n        dongle: /dev/ttyCellar\n        data: /srv/attic/",
+			"line 14: " + cellar + `data is "/srv/attic/": the same host and data directory as node attic of network home; every node needs a data directory of its own`},
+		{"refuses staging inside data", "/srv/attic", "/srv/attic\n        staging: /srv/attic/staging",
+			"line 10: " + attic + `staging is "/srv/attic/staging": inside data, around it or equal (/srv/attic); choose a directory beside it`},
+		{"refuses one base topic for two networks", "service: openrc\n", secondNetwork,
+			"line 16: networks[barn].base_topic: the base topic zigbee2mqtt is the one of network home too; give each Zigbee2MQTT a base topic of its own, here and in its configuration.yaml"},
+		{"refuses a base topic with a wildcard", "nodes:", "base_topic: zigbee/#\n    nodes:",
+			`line 5: networks[home].base_topic is "zigbee/#": not a base topic; write mqtt.base_topic of Zigbee2MQTT, for example zigbee2mqtt`},
+		{"refuses our own base topic", "nodes:", "base_topic: z2mha\n    nodes:",
+			`line 5: networks[home].base_topic is "z2mha": our own base topic; write mqtt.base_topic of Zigbee2MQTT, for example zigbee2mqtt`},
+		{"refuses a number without unit", "mqtt:", "timing: {stop: 60}\nmqtt:",
+			`line 1: timing.stop is "60": a number without a unit; write 60s for seconds`},
+		{"refuses a duration of zero", "mqtt:", "timing: {stop: 0s}\nmqtt:",
+			`line 1: timing.stop is "0s": not above zero; write for example 500ms, 90s or 2m`},
+		{"refuses a negative duration", "mqtt:", "timing: {stop: -1m}\nmqtt:",
+			`line 1: timing.stop is "-1m": not above zero; write for example 500ms, 90s or 2m`},
+		{"refuses yes for true", "mqtt:", "any_revision: yes\nmqtt:",
+			`line 1: any_revision is "yes": neither true nor false; write true or false`},
+		{"refuses another scheme", "mqtt://broker", "http://broker",
+			`line 2: mqtt.server is "http://broker": only mqtt:// and mqtts:// are spoken; write mqtt://HOST, mqtt://HOST:PORT or mqtts://HOST:PORT`},
+		{"refuses a certificate without TLS", "mqtt://broker", "mqtt://broker\n  ca: /ca.pem",
+			`line 3: mqtt.ca is "/ca.pem": a certificate without TLS; write mqtts:// in mqtt.server, or remove ca`},
+		{"refuses a bad key to keep", "service: systemd", "service: systemd\n        keep: [a b]",
+			"line 11: " + attic + `keep[0] is "a b": not a key of configuration.yaml; write it with dots, for example advanced.log_level`},
+		{"refuses a second document", "mqtt:", "a: 1\n---\nmqtt:",
+			"line 2: a second document begins here; keep everything in one; remove the line ---"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			wantProblems(t, file(t, map[string]string{tt.old: tt.new}), tt.want)
+		})
+	}
+}
+
+func TestWholeFileProblems(t *testing.T) {
+	for _, tt := range []struct{ name, text, want string }{
+		{"refuses an empty file", "# nothing\n", "the file is empty; write one after docs/z2mha.example.yaml"},
+		{"wants a broker and networks", "state: /s\n",
+			"line 1: mqtt: missing; say which broker Zigbee2MQTT uses, as in mqtt: {server: mqtt://localhost:1883}\n" +
+				"line 1: networks: missing; describe at least one network with two nodes; see docs/z2mha.example.yaml"},
+		{"wants at least one network", "mqtt: {server: mqtt://b}\nnetworks: []\n",
+			"line 2: networks: no network; describe at least one with two nodes; see docs/z2mha.example.yaml"},
+		{"wants two nodes", "mqtt: {server: mqtt://b}\nnetworks:\n- name: home\n  nodes:\n  - {name: a, host: a, dongle: /d, data: /e, service: openrc}\n",
+			"line 5: networks[home].nodes: fewer than two nodes; a network that survives its host needs a second one; add it"},
+		{"refuses a key given twice", "state: /s\nmqtt: {server: mqtt://b, server: mqtt://c}\nnetworks: []\n",
+			"line 2: mqtt.server: given twice, first in line 2; keep one of them\n" +
+				"line 3: networks: no network; describe at least one with two nodes; see docs/z2mha.example.yaml"},
+		{"says where the YAML breaks", "mqtt: {server\nstate: /x\n  y: 1\n",
+			"line 1: not valid YAML: did not find expected ',' or '}'; look at indentation, colons and quotes there and in the line before; text with @ * & ! % # wants quotes"},
+	} {
+		t.Run(tt.name, func(t *testing.T) { wantProblems(t, tt.text, tt.want) })
+	}
+}
+
+// No problem may show a password, however it was misspelt.
+func TestProblemsHideSecrets(t *testing.T) {
+	for _, password := range []string{
+		"user: u\n  password: [hunter2]", "user: u\n  password: {hunter2: x}", "user: u\n  password: !hunter2", "user: u\n  password: *hunter2",
+		"user: u\n  pasword: hunter2", "password: hunter2", "user: u\n  password: \"\\hunter2\"", "user: u\n  password: a\n  password: hunter2",
+		"user: u\n  server: mqtt://u:hunter2@broker", "user: u\n  password: @hunter2",
+	} {
+		_, err := config.Parse("z2mha.yaml", []byte(file(t, map[string]string{"mqtt://broker": "mqtt://broker\n  " + password})))
+		if err == nil {
+			t.Errorf("%s: no error", password)
+			continue
+		}
+		if strings.Contains(strings.ReplaceAll(err.Error(), "{hunter2", ""), "hunter2") {
+			t.Errorf("%s: %v", password, err)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	for _, tt := range []struct{ name, old, new, want string }{
+		{"speaks of nodes that share fate", "cellar.example", "attic.example:2222",
+			"line 12: networks[home].nodes[cellar].host" + ` is "attic.example:2222": the same machine as node attic of network home; they share fate: when it fails, both do`},
+		{"speaks of a name that changes", "/dev/ttyAttic", "/dev/ttyUSB0",
+			"line 8: networks[home].nodes[attic].dongle" + ` is "/dev/ttyUSB0": a name that may change at the next boot; use the stick's name under /dev/serial/by-id/ if it has one`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := config.Parse("/etc/z2mha.yaml", []byte(file(t, map[string]string{tt.old: tt.new})))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(tt.want, joined(c.Warnings)); d != "" {
+				t.Errorf("warnings (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(file(f, nil))
+	f.Add("networks: [{nodes: [{}, 1, [], null]}]\nmqtt: &a {server: *a}\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := config.Parse("/etc/z2mha.yaml", []byte(text))
+		if err == nil && (len(c.Networks) == 0 || len(c.Networks[0].Nodes) < 2) {
+			t.Errorf("accepted: %+v", c)
+		}
+	})
+}
+
+func wantProblems(t testing.TB, text, want string) {
+	t.Helper()
+	_, err := config.Parse("/etc/z2mha.yaml", []byte(text))
+	problems, ok := errors.AsType[*config.Problems](err)
+	if !ok {
+		t.Fatalf("error %v, want problems", err)
+	}
+	if d := cmp.Diff(want, joined(problems.List)); d != "" {
+		t.Errorf("problems (-want +got):\n%s", d)
+	}
+}
+
+func joined(list []config.Problem) string {
+	lines := make([]string, len(list))
+	for i, p := range list {
+		lines[i] = p.String()
+	}
+	return strings.Join(lines, "\n")
+}
