@@ -70,7 +70,6 @@ func TestParseDoesNotMindTheOrder(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"LEGACY": {"NIB": "12"}, "ADDRMGR": {"0x0000": "12"}}`))
 	f.Add([]byte(`{"LEGACY": {"LEGACY_TCLK_TABLE_START+0": "12", "LEGACY_TCLK_TABLE_START+2": "12"}}`))
-	f.Add(nvimagetest.Reset(nvimagetest.Hardware).Encode())
 	f.Fuzz(func(t *testing.T, dump []byte) {
 		m, err := nvimage.Parse(dump)
 		if err != nil {
