@@ -20,9 +20,9 @@ type Options struct {
 	Timeout time.Duration // for one answer; DefaultTimeout if 0
 	Log     *slog.Logger  // one Debug line per frame; nothing if nil
 
-	// Trace sees every frame, in the order of the wire per direction. Values of key
-	// items are overwritten with '*' before it does. It must not block and must not
-	// call the Client.
+	// Trace sees every frame, one at a time, in the order of the wire per direction.
+	// Values of key items are overwritten with '*' before it does. It must not block
+	// and must not call the Client.
 	Trace func(Direction, unpi.Frame)
 }
 
@@ -49,6 +49,8 @@ type Client struct {
 	port    io.ReadWriteCloser
 	timeout time.Duration
 	log     *slog.Logger
+
+	tracing sync.Mutex // one call of trace at a time
 	trace   func(Direction, unpi.Frame)
 
 	turn    chan struct{} // holds one token: the right to send

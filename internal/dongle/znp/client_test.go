@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,9 +175,10 @@ func TestLateAnswer(t *testing.T) {
 		}
 	})
 	bubble("its doubt lasts until a ping is answered", t, func(t *testing.T) {
-		silent := true
+		var silent atomic.Bool
+		silent.Store(true)
 		c, _ := znptest.Dial(t, znp.Options{Timeout: time.Second}, func(r unpi.Frame) ([]byte, error) {
-			if silent {
+			if silent.Load() {
 				return nil, znptest.ErrSilent
 			}
 			return r.Data, nil
@@ -186,7 +188,7 @@ func TestLateAnswer(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		}
-		silent = false
+		silent.Store(false)
 		if _, err := c.Request(t.Context(), unpi.SYS, 0x08, nil); err != nil {
 			t.Error(err)
 		}

@@ -1,6 +1,6 @@
 package znp
 
-// Mask and MaskAnswer let tests look at what a trace would see.
+// What the tests look at from outside the package.
 var (
 	Mask          = mask
 	MidFramePause = midFramePause

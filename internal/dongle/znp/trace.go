@@ -17,6 +17,8 @@ func (c *Client) show(dir Direction, masked unpi.Frame) {
 			"command", CommandName(masked.Subsystem, masked.ID), "data", hex.EncodeToString(masked.Data))
 	}
 	if c.trace != nil {
+		c.tracing.Lock()
+		defer c.tracing.Unlock()
 		c.trace(dir, masked)
 	}
 }
