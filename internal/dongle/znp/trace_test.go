@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"z2mha/internal/dongle/unpi"
 	"z2mha/internal/dongle/znp"
@@ -56,6 +57,7 @@ func TestTraceHidesKeys(t *testing.T) {
 				Trace: func(_ znp.Direction, f unpi.Frame) { traced = f.Append(traced) },
 			}, answerSecret)
 			stick.Answer(unpi.SYS, 0x33, append([]byte{0, 16}, secret...)...) // to a previous owner
+			synctest.Wait()
 			if err := call(c, t); err != nil {
 				t.Fatal(err)
 			}
