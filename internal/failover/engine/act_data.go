@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -54,11 +55,11 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 func (e *execution) number(g generation.Generation, got network.Capture) (generation.Generation, error) {
 	g.Network, g.Source, g.Reason, g.At = e.net.Name, e.plan.From, string(e.plan.Kind), time.Now()
 	g.Files, g.Summary = got.Files, got.Summary
-	last, ok, err := e.c.parts.Shelf.Latest(e.net.Name)
-	if err != nil {
+	last, err := e.c.parts.Shelf.Latest(e.net.Name)
+	if err != nil && !errors.Is(err, generation.ErrNone) {
 		return g, err
 	}
-	if ok && last.Source == g.Source && last.Hash == g.ContentHash() {
+	if err == nil && last.Source == g.Source && last.Hash == g.ContentHash() {
 		return last, nil
 	}
 	g, err = e.c.parts.Shelf.Add(g)

@@ -69,8 +69,8 @@ func (e *execution) readStick(ctx context.Context, s plan.Step) ([]string, error
 }
 
 func (e *execution) isOurNetwork(img *nvimage.Image) error {
-	if !img.Configured() || !img.OnNetwork() {
-		return fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with")
+	if err := img.Resumable(); err != nil {
+		return fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with: %w", err)
 	}
 	id, err := img.Identity()
 	if err != nil {

@@ -60,9 +60,8 @@ type Shelf interface {
 	Depot
 	// Add numbers and stores g; every blob it names must be there already.
 	Add(g generation.Generation) (generation.Generation, error)
-	Get(network string, number int) (generation.Generation, error)
-	// Latest returns false when the network has no generation yet.
-	Latest(network string) (generation.Generation, bool, error)
+	// Latest fails with generation.ErrNone when the network has none yet.
+	Latest(network string) (generation.Generation, error)
 	// KeepImage stores what is on a node's stick and returns its SHA-256.
 	KeepImage(network, node string, image []byte) (string, error)
 }

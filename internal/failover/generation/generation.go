@@ -6,6 +6,7 @@ package generation
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +15,9 @@ import (
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
 )
+
+// ErrNone is a network that has no such generation.
+var ErrNone = errors.New("no such generation on the shelf")
 
 // A File is one regular file of the data directory.
 type File struct {

@@ -1,0 +1,140 @@
+// Package inmem is a home in memory: nodes, sticks, radio and broker as plain
+// values, for tests that run thousands of switchovers through the real controller.
+// Time comes from the time package, so it belongs inside a synctest bubble.
+//
+// It is as strict as the real parts in what the safety rules speak of: a stick
+// stays on air when its Zigbee2MQTT dies, starts from what its memory holds plus
+// 1250, saves its counter every 1000 frames, and every device remembers the highest
+// counter it has heard.
+package inmem
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/engine"
+)
+
+// Home is one home. All of its parts share one lock.
+type Home struct {
+	mu         sync.Mutex
+	hosts      []*Host
+	heard      zigbee.FrameCounter // highest counter any device has heard
+	violations []string
+	fault      func(op string) error
+
+	// Devices is what Zigbee2MQTT tells of, Deaf the ones that no longer answer.
+	Devices []engine.BridgeDevice
+	Deaf    map[zigbee.IEEE]bool
+	Joining bool
+}
+
+// New makes a home with the named hosts. The first one is active with img on its
+// stick, the others have what blank returns for them.
+func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Image, names ...string) *Home {
+	h := &Home{Deaf: map[zigbee.IEEE]bool{}}
+	for i, name := range names {
+		x := &Host{home: h, name: name, stick: stick, data: map[string]string{}, hostID: "boot-" + name, tty: "/dev/" + name}
+		if i == 0 {
+			x.nv = img.Clone()
+			x.data = map[string]string{"configuration.yaml": "network", "database.db": "devices", "coordinator_backup.json": "backup"}
+		} else {
+			x.nv = blank(i)
+		}
+		h.hosts = append(h.hosts, x)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hosts[0].startLocked()
+	return h
+}
+
+// Host returns the host of that name; it panics when there is none.
+func (h *Home) Host(name string) *Host {
+	for _, x := range h.hosts {
+		if x.name == name {
+			return x
+		}
+	}
+	panic("inmem: no host " + name)
+}
+
+// Nodes returns all hosts as the engine sees them.
+func (h *Home) Nodes() []engine.Node {
+	var out []engine.Node
+	for _, x := range h.hosts {
+		out = append(out, x)
+	}
+	return out
+}
+
+// SetFault installs f, which is asked before every operation, named such as
+// "cellar.load-stick" or "bridge.ask"; what it returns is what the operation
+// returns instead of acting.
+func (h *Home) SetFault(f func(op string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.fault = f
+}
+
+// Violations lists every breach of I1 and I2 so far.
+func (h *Home) Violations() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return append([]string(nil), h.violations...)
+}
+
+// OnAir names the hosts whose sticks are on air.
+func (h *Home) OnAir() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.onAirLocked()
+}
+
+// OnAirUnlocked is OnAir for use inside a fault, where the home is locked already.
+func (h *Home) OnAirUnlocked() []string { return h.onAirLocked() }
+
+func (h *Home) onAirLocked() []string {
+	var out []string
+	for _, x := range h.hosts {
+		x.tickLocked()
+		if x.onAir {
+			out = append(out, x.name)
+		}
+	}
+	return out
+}
+
+// Works says whether a device hears and is heard: a host runs, alone, with a
+// counter that devices accept.
+func (h *Home) Works() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	on := h.onAirLocked()
+	x := h.speakerLocked()
+	return len(on) == 1 && x != nil && x.onAir && x.counter >= h.heard
+}
+
+func (h *Home) speakerLocked() *Host {
+	for _, x := range h.hosts {
+		x.tickLocked()
+		if x.running {
+			return x
+		}
+	}
+	return nil
+}
+
+func (h *Home) failLocked(op string) error {
+	if h.fault == nil {
+		return nil
+	}
+	return h.fault(op)
+}
+
+func (h *Home) violateLocked(format string, args ...any) {
+	h.violations = append(h.violations, time.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,208 @@
+package inmem
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
+)
+
+// framesPerSecond is a busy home.
+const framesPerSecond = 2
+
+// Host is one Zigbee2MQTT host with its stick. It implements engine.Node.
+type Host struct {
+	home   *Home
+	name   string
+	stick  nvimage.Stick
+	hostID string
+	tty    string
+
+	running bool
+	stuck   bool // ignores stop
+	gone    bool // cannot be reached
+	dieAt   time.Time
+	dieWait time.Duration // dies that long after it goes on air
+
+	nv      *nvimage.Image
+	onAir   bool
+	counter zigbee.FrameCounter
+	since   time.Time
+
+	data, staging, previous map[string]string
+	mark                    string
+	promoted                string // run of the last promotion
+}
+
+var _ engine.Node = (*Host)(nil)
+
+// Name is the node's name.
+func (x *Host) Name() string { return x.name }
+
+// Close does nothing.
+func (x *Host) Close() error { return nil }
+
+// DieAfter makes the next Zigbee2MQTT on this host die that long after its start.
+// Its stick stays on air.
+func (x *Host) DieAfter(d time.Duration) { x.locked(func() { x.dieWait = d }) }
+
+// SetReachable cuts the host off or brings it back.
+func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
+
+// CutOffUnlocked is SetReachable(false) for use inside a fault.
+func (x *Host) CutOffUnlocked() { x.gone = true }
+
+// RunUnlocked is SetRunning(true) for use inside a fault.
+func (x *Host) RunUnlocked() { x.startLocked() }
+
+// SetStuck makes Zigbee2MQTT ignore stops.
+func (x *Host) SetStuck(yes bool) { x.locked(func() { x.stuck = yes }) }
+
+// SetRunning starts or ends Zigbee2MQTT as a person would by hand.
+func (x *Host) SetRunning(yes bool) {
+	x.locked(func() {
+		if yes {
+			x.startLocked()
+		} else {
+			x.running = false
+		}
+	})
+}
+
+// Data is a copy of the data directory.
+func (x *Host) Data() map[string]string {
+	var out map[string]string
+	x.locked(func() { out = maps.Clone(x.data) })
+	return out
+}
+
+// Stick is a copy of the stick's memory.
+func (x *Host) Stick() *nvimage.Image {
+	var out *nvimage.Image
+	x.locked(func() { out = x.nv.Clone() })
+	return out
+}
+
+// SetStick swaps the stick for another firmware or memory.
+func (x *Host) SetStick(s nvimage.Stick, nv *nvimage.Image) {
+	x.locked(func() { x.stick, x.nv = s, nv })
+}
+
+func (x *Host) locked(f func()) {
+	x.home.mu.Lock()
+	defer x.home.mu.Unlock()
+	x.tickLocked()
+	f()
+}
+
+var errGone = errors.New("the host does not answer")
+
+// do runs f under the home's lock unless the operation is made to fail, the host is
+// cut off or ctx has ended.
+func (x *Host) do(ctx context.Context, op engine.Op, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	x.home.mu.Lock()
+	defer x.home.mu.Unlock()
+	x.tickLocked()
+	if err := x.home.failLocked(x.name + "." + string(op)); err != nil {
+		return err
+	}
+	if x.gone {
+		return errGone
+	}
+	return f()
+}
+
+// tickLocked lets frames be sent and processes die up to now.
+func (x *Host) tickLocked() {
+	now := time.Now()
+	if x.running && !x.dieAt.IsZero() && !now.Before(x.dieAt) {
+		x.running, x.dieAt = false, time.Time{}
+	}
+	if !x.onAir {
+		return
+	}
+	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
+	if sent == 0 {
+		return
+	}
+	x.since = now
+	x.counter = x.counter.Add(sent)
+	x.home.heard = max(x.home.heard, x.counter)
+	x.saveLocked(1000)
+}
+
+// saveLocked writes the counter to flash when it has moved by more than lag.
+func (x *Host) saveLocked(lag uint64) {
+	c, err := x.nv.Counters()
+	if err != nil || uint64(x.counter-min(c.NWK, x.counter)) <= lag {
+		return
+	}
+	_ = x.nv.Raise(nvimage.Floors{NWK: x.counter})
+}
+
+// startLocked is Zigbee2MQTT coming up on this host.
+func (x *Host) startLocked() {
+	if x.running {
+		return
+	}
+	x.running = true
+	if x.dieWait > 0 {
+		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
+	}
+	if x.onAir {
+		return
+	}
+	x.goOnAirLocked()
+}
+
+func (x *Host) goOnAirLocked() {
+	if err := x.nv.Resumable(); err != nil {
+		x.home.violateLocked("I6: %s was started on a stick that cannot resume: %v", x.name, err)
+		x.running = false
+		return
+	}
+	for _, other := range x.home.onAirLocked() {
+		x.home.violateLocked("I1: %s went on air while %s is", x.name, other)
+	}
+	c, _ := x.nv.Counters()
+	x.onAir, x.since = true, time.Now()
+	x.counter = c.NWK.Add(1250)
+	_ = x.nv.Raise(nvimage.Floors{NWK: x.counter})
+	if x.counter <= x.home.heard {
+		x.home.violateLocked("I2: %s starts at %d, devices have heard %d", x.name, x.counter, x.home.heard)
+	}
+	x.home.heard = max(x.home.heard, x.counter)
+}
+
+// resetLocked is a boot of the stick.
+func (x *Host) resetLocked() { x.onAir, x.counter = false, 0 }
+
+func (x *Host) observeLocked() network.Observation {
+	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
+		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name}
+	if x.running {
+		p := []network.Process{{PID: 1, Command: "node"}}
+		o.Service, o.TTYHolders, o.DataHolders = network.ServiceRunning, p, p
+	}
+	return o
+}
+
+// SetData makes this host run too, with a clone of another's stick and data, as a
+// person would who starts the wrong machine.
+func (x *Host) SetData(from *Host) {
+	x.locked(func() {
+		x.nv, x.data, x.running = from.nv.Clone(), maps.Clone(from.data), true
+	})
+}
+
+// SameMachine makes this host report the machine and stick of another.
+func (x *Host) SameMachine(as *Host) { x.locked(func() { x.hostID, x.tty = as.hostID, as.tty }) }
