@@ -10,7 +10,6 @@ package journal
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,8 +18,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
 	"z2mha/internal/storage/durable"
 )
 
@@ -28,18 +28,6 @@ const suffix = ".jsonl"
 
 // ErrRunExists says that a run of that id was recorded before.
 var ErrRunExists = errors.New("a run of this id is in the journal already")
-
-// An Entry is one line of a run's record.
-type Entry struct {
-	Seq   int             `json:"seq"` // 1, 2, 3 … within the run; set by the journal
-	At    time.Time       `json:"at"`
-	Run   string          `json:"run"` // set by the journal
-	Event string          `json:"event"`
-	Step  string          `json:"step,omitempty"`
-	Node  string          `json:"node,omitempty"`
-	Data  json.RawMessage `json:"data,omitempty"`
-	Note  string          `json:"note,omitempty"`
-}
 
 // A Journal keeps the records of all runs below one directory.
 type Journal struct {
@@ -50,53 +38,51 @@ type Journal struct {
 // New returns the journal below dir, which is created with the first run.
 func New(dir string, disk durable.Disk) *Journal { return &Journal{dir: dir, disk: disk} }
 
-// Create begins the record of a run and returns when first is on disk. A run id
-// that was used before is ErrRunExists.
-func (j *Journal) Create(network, run string, first Entry) (*Run, error) {
-	path, err := j.path(network, run)
+// Create begins the record of the run that first names and returns when first is
+// on disk. A run id that was used before is ErrRunExists.
+func (j *Journal) Create(first plan.Entry, network string) (engine.Run, error) {
+	path, err := j.path(network, first.Run)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return nil, fmt.Errorf("begin run %s of %s: %w", run, network, ErrRunExists)
+		return nil, fmt.Errorf("begin run %s of %s: %w", first.Run, network, ErrRunExists)
+	}
+	line, err := encode(first, first.Run, 1)
+	if err != nil {
+		return nil, err
 	}
 	if err := j.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	first.Run, first.Seq = run, 1
-	line, err := encode(first)
-	if err != nil {
+	// Put in place in one act, so that a record without a first entry never exists.
+	if err := j.disk.WriteFile(path, append(line, '\n'), 0o600); err != nil {
 		return nil, err
 	}
-	// Replaced in one act, so that a record without a first entry never exists.
-	if err := j.disk.WriteFile(path, line, 0o600); err != nil {
-		return nil, err
-	}
-	r, _, err := j.Open(network, run)
-	return r, err
+	return j.Open(network, first.Run)
 }
 
-// Open returns a recorded run to be gone on with after a crash, and what it has
-// recorded so far. An unknown run is fs.ErrNotExist.
-func (j *Journal) Open(network, run string) (*Run, []Entry, error) {
+// Open returns a recorded run to be gone on with. A torn last line is kept aside
+// and cut off. An unknown run is fs.ErrNotExist.
+func (j *Journal) Open(network, run string) (engine.Run, error) {
 	entries, err := j.Load(network, run)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	path, err := j.path(network, run)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	log, err := j.disk.OpenLog(path, 0o600)
 	if err != nil {
-		return nil, nil, fmt.Errorf("open run %s of %s: %w", run, network, err)
+		return nil, fmt.Errorf("open run %s of %s: %w", run, network, err)
 	}
-	return &Run{log: log, id: run, last: len(entries)}, entries, nil
+	return &Run{log: log, id: run, last: len(entries)}, nil
 }
 
 // Load returns what a run has recorded and changes nothing. An unknown run is
 // fs.ErrNotExist.
-func (j *Journal) Load(network, run string) ([]Entry, error) {
+func (j *Journal) Load(network, run string) ([]plan.Entry, error) {
 	path, err := j.path(network, run)
 	if err != nil {
 		return nil, err
@@ -105,7 +91,7 @@ func (j *Journal) Load(network, run string) ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load run %s of %s: %w", run, network, err)
 	}
-	entries := make([]Entry, 0, len(lines))
+	entries := make([]plan.Entry, 0, len(lines))
 	for i, line := range lines {
 		e, err := decode(line, run, i+1)
 		if err != nil {
@@ -133,7 +119,7 @@ func (j *Journal) Runs(network string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list runs of %s: %w", network, err)
 	}
-	var firsts []Entry
+	var firsts []plan.Entry
 	for _, f := range files {
 		run, ok := strings.CutSuffix(f.Name(), suffix)
 		if !ok || durable.IsTemp(f.Name()) {
@@ -145,7 +131,7 @@ func (j *Journal) Runs(network string) ([]string, error) {
 		}
 		firsts = append(firsts, entries[0])
 	}
-	slices.SortFunc(firsts, func(a, b Entry) int {
+	slices.SortFunc(firsts, func(a, b plan.Entry) int {
 		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Run, b.Run))
 	})
 	runs := make([]string, len(firsts))

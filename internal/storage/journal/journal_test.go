@@ -12,22 +12,26 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
 	"z2mha/internal/storage/durable"
 	"z2mha/internal/storage/journal"
 )
+
+var _ engine.Journal = (*journal.Journal)(nil)
 
 var start = time.Date(2026, 3, 4, 3, 31, 0, 0, time.UTC)
 
 func TestRecord(t *testing.T) {
 	j := journal.New(filepath.Join(t.TempDir(), "runs"), durable.Disk{})
-	run, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin", Note: "attic → cellar"})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin", Note: "attic → cellar"}, "home")
 	must(t, err)
-	must(t, run.Append(journal.Entry{At: start.Add(time.Second), Event: "intent", Step: "stop", Node: "attic", Data: json.RawMessage(`{"budget":"60s"}`)}))
+	must(t, run.Append(plan.Entry{Seq: 2, Run: "r1", At: start.Add(time.Second), Event: "intent", Step: "stop", Node: "attic", Data: json.RawMessage(`{"budget":"60s"}`)}))
 	must(t, run.Close())
 
 	got, err := j.Load("home", "r1")
 	must(t, err)
-	want := []journal.Entry{
+	want := []plan.Entry{
 		{Seq: 1, Run: "r1", At: start, Event: "begin", Note: "attic → cellar"},
 		{Seq: 2, Run: "r1", At: start.Add(time.Second), Event: "intent", Step: "stop", Node: "attic", Data: json.RawMessage(`{"budget":"60s"}`)},
 	}
@@ -39,9 +43,9 @@ func TestRecord(t *testing.T) {
 func TestFileIsReadable(t *testing.T) {
 	dir := t.TempDir()
 	j := journal.New(dir, durable.Disk{})
-	run, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin"})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin"}, "home")
 	must(t, err)
-	must(t, run.Append(journal.Entry{At: start, Event: "intent", Step: "stop", Node: "attic"}))
+	must(t, run.Append(plan.Entry{Seq: 2, Run: "r1", At: start, Event: "intent", Step: "stop", Node: "attic"}))
 	must(t, run.Close())
 	got, err := os.ReadFile(filepath.Join(dir, "home", "r1.jsonl"))
 	must(t, err)
@@ -56,23 +60,23 @@ func TestFileIsReadable(t *testing.T) {
 func TestOpenAfterTornLine(t *testing.T) {
 	dir := t.TempDir()
 	j := journal.New(dir, durable.Disk{})
-	run, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin"})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin"}, "home")
 	must(t, err)
-	must(t, run.Append(journal.Entry{At: start, Event: "intent"}))
+	must(t, run.Append(plan.Entry{Seq: 2, Run: "r1", At: start, Event: "intent"}))
 	must(t, run.Close())
 	path := filepath.Join(dir, "home", "r1.jsonl")
 	tear(t, path, `{"seq":3,"at":"2026`)
 
 	loaded, err := j.Load("home", "r1")
 	must(t, err)
-	run, entries, err := j.Open("home", "r1")
-	must(t, err)
-	if len(entries) != 2 || len(loaded) != 2 {
-		t.Fatalf("%d and %d entries, want the two whole ones", len(loaded), len(entries))
+	if len(loaded) != 2 {
+		t.Fatalf("%d entries, want the two whole ones", len(loaded))
 	}
-	must(t, run.Append(journal.Entry{At: start, Event: "resumed"}))
+	run, err = j.Open("home", "r1")
+	must(t, err)
+	must(t, run.Append(plan.Entry{Seq: 3, Run: "r1", At: start, Event: "resumed"}))
 	must(t, run.Close())
-	entries, err = j.Load("home", "r1")
+	entries, err := j.Load("home", "r1")
 	must(t, err)
 	if last := entries[len(entries)-1]; last.Seq != 3 || last.Event != "resumed" {
 		t.Errorf("last entry %+v", last)
@@ -95,7 +99,7 @@ func TestRuns(t *testing.T) {
 	}{
 		{"home", "later", time.Hour}, {"home", "first", 0}, {"home", "also-first", 0}, {"barn", "other", 0},
 	} {
-		run, err := j.Create(r.network, r.id, journal.Entry{At: start.Add(r.at), Event: "begin"})
+		run, err := j.Create(plan.Entry{Seq: 1, Run: r.id, At: start.Add(r.at), Event: "begin"}, r.network)
 		must(t, err)
 		must(t, run.Close())
 	}
@@ -108,10 +112,10 @@ func TestRuns(t *testing.T) {
 
 func TestCreateTwice(t *testing.T) {
 	j := journal.New(t.TempDir(), durable.Disk{})
-	run, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin", Note: "the first"})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin", Note: "the first"}, "home")
 	must(t, err)
 	must(t, run.Close())
-	if _, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin"}); !errors.Is(err, journal.ErrRunExists) {
+	if _, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin"}, "home"); !errors.Is(err, journal.ErrRunExists) {
 		t.Errorf("second create: %v, want ErrRunExists", err)
 	}
 	entries, err := j.Load("home", "r1")
@@ -137,7 +141,7 @@ func TestBadRecords(t *testing.T) {
 			must(t, os.WriteFile(filepath.Join(dir, "home", "r1.jsonl"), []byte(tt.content), 0o600))
 			j := journal.New(dir, durable.Disk{})
 			_, loadErr := j.Load("home", "r1")
-			_, _, openErr := j.Open("home", "r1")
+			_, openErr := j.Open("home", "r1")
 			_, runsErr := j.Runs("home")
 			for _, err := range []error{loadErr, openErr, runsErr} {
 				if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -151,7 +155,7 @@ func TestBadRecords(t *testing.T) {
 func TestBadNames(t *testing.T) {
 	j := journal.New(t.TempDir(), durable.Disk{})
 	for _, name := range []string{"", ".", "..", "../home", "a/b", ".hidden", "a\nb"} {
-		if _, err := j.Create(name, "r1", journal.Entry{}); err == nil {
+		if _, err := j.Create(plan.Entry{Seq: 1, Run: "r1"}, name); err == nil {
 			t.Errorf("network %q was accepted", name)
 		}
 		if _, err := j.Load("home", name); err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -161,6 +165,19 @@ func TestBadNames(t *testing.T) {
 	if _, err := j.Load("home", "unknown"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("unknown run: %v, want fs.ErrNotExist", err)
 	}
+}
+
+func TestAppendOutOfOrder(t *testing.T) {
+	j := journal.New(t.TempDir(), durable.Disk{})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin"}, "home")
+	must(t, err)
+	defer run.Close()
+	for _, e := range []plan.Entry{{Seq: 1, Run: "r1"}, {Seq: 3, Run: "r1"}, {Seq: 2, Run: "r2"}} {
+		if err := run.Append(e); err == nil {
+			t.Errorf("%+v was accepted", e)
+		}
+	}
+	must(t, run.Append(plan.Entry{Seq: 2, Run: "r1"}))
 }
 
 // Whatever operation a crash comes at, the record is either absent or whole, and
@@ -176,9 +193,11 @@ func TestCrashes(t *testing.T) {
 			t.Fatalf("crash at operation %d: runs %v", n, runs)
 		}
 		for range runs {
-			run, entries, openErr := j.Open("home", "r1")
+			run, openErr := j.Open("home", "r1")
 			must(t, openErr)
 			must(t, run.Close())
+			entries, loadErr := j.Load("home", "r1")
+			must(t, loadErr)
 			if len(entries) < acknowledged {
 				t.Errorf("crash at operation %d: %d entries, %d were acknowledged", n, len(entries), acknowledged)
 			}
@@ -190,12 +209,12 @@ func TestCrashes(t *testing.T) {
 }
 
 func recordTwo(j *journal.Journal) (acknowledged int, err error) {
-	run, err := j.Create("home", "r1", journal.Entry{At: start, Event: "begin"})
+	run, err := j.Create(plan.Entry{Seq: 1, Run: "r1", At: start, Event: "begin"}, "home")
 	if err != nil {
 		return 0, err
 	}
 	defer run.Close()
-	if err := run.Append(journal.Entry{At: start, Event: "intent"}); err != nil {
+	if err := run.Append(plan.Entry{Seq: 2, Run: "r1", At: start, Event: "intent"}); err != nil {
 		return 1, err
 	}
 	return 2, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"z2mha/internal/failover/plan"
 	"z2mha/internal/storage/durable"
 )
 
@@ -15,11 +16,10 @@ type Run struct {
 	last int // Seq of the last entry
 }
 
-// Append records e, numbered after the entry before it, and returns when it is
+// Append records e, which must be the one after the last, and returns when it is
 // on disk. After an error e does not count as recorded; see durable.Log.Append.
-func (r *Run) Append(e Entry) error {
-	e.Run, e.Seq = r.id, r.last+1
-	line, err := encode(e)
+func (r *Run) Append(e plan.Entry) error {
+	line, err := encode(e, r.id, r.last+1)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,10 @@ func (r *Run) Append(e Entry) error {
 // Close ends the writing, not the run.
 func (r *Run) Close() error { return r.log.Close() }
 
-func encode(e Entry) ([]byte, error) {
+func encode(e plan.Entry, run string, seq int) ([]byte, error) {
+	if err := check(e, run, seq); err != nil {
+		return nil, fmt.Errorf("record %s: %w", e.Event, err)
+	}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("record %s of run %s: %w", e.Event, e.Run, err)
@@ -41,16 +44,22 @@ func encode(e Entry) ([]byte, error) {
 	return line, nil
 }
 
-// decode reads one line and refuses one that is not the seq-th of run: a lost, a
-// doubled or a foreign entry would send a resumed plan the wrong way.
-func decode(line []byte, run string, seq int) (Entry, error) {
-	var e Entry
+func decode(line []byte, run string, seq int) (plan.Entry, error) {
+	var e plan.Entry
 	if err := json.Unmarshal(line, &e); err != nil {
-		return Entry{}, fmt.Errorf("not an entry: %w", err)
+		return plan.Entry{}, fmt.Errorf("not an entry: %w", err)
 	}
-	if e.Run != run || e.Seq != seq {
-		return Entry{}, fmt.Errorf("entry %d of run %q stands where entry %d of run %q should be; "+
-			"the file was changed by hand or by a bad disk", e.Seq, e.Run, seq, run)
+	if err := check(e, run, seq); err != nil {
+		return plan.Entry{}, fmt.Errorf("%w; the file was changed by hand or by a bad disk", err)
 	}
 	return e, nil
+}
+
+// check refuses an entry that is not the seq-th of run: a lost, a doubled or a
+// foreign entry would send a resumed plan the wrong way.
+func check(e plan.Entry, run string, seq int) error {
+	if e.Run == run && e.Seq == seq {
+		return nil
+	}
+	return fmt.Errorf("entry %d of run %q stands where entry %d of run %q should be", e.Seq, e.Run, seq, run)
 }

@@ -14,9 +14,6 @@ import (
 	"z2mha/internal/failover/generation"
 )
 
-// ErrNoGeneration says that a network has no generation, or none of that number.
-var ErrNoGeneration = errors.New("no such generation on the shelf")
-
 // Add stores g as the network's next generation and returns it with its Number
 // and Hash. It refuses a generation whose contents are not all on the shelf.
 // Numbers grow by one and are not given twice, whatever was removed before them.
@@ -70,7 +67,7 @@ func (s *Shelf) write(g generation.Generation) error {
 }
 
 // Latest returns the network's generation of the highest number, or
-// ErrNoGeneration. A damaged one is an error, not a reason to fall back in
+// generation.ErrNone. A damaged one is an error, not a reason to fall back in
 // silence to an older state of the network.
 func (s *Shelf) Latest(network string) (generation.Generation, error) {
 	numbers, err := s.numbers(network)
@@ -78,12 +75,12 @@ func (s *Shelf) Latest(network string) (generation.Generation, error) {
 		return generation.Generation{}, err
 	}
 	if len(numbers) == 0 {
-		return generation.Generation{}, fmt.Errorf("network %s: %w", network, ErrNoGeneration)
+		return generation.Generation{}, fmt.Errorf("network %s: %w", network, generation.ErrNone)
 	}
 	return s.Get(network, numbers[len(numbers)-1])
 }
 
-// Get returns generation n of network, or ErrNoGeneration.
+// Get returns generation n of network, or generation.ErrNone.
 func (s *Shelf) Get(network string, n int) (generation.Generation, error) {
 	if err := checkName("network", network); err != nil {
 		return generation.Generation{}, err
@@ -91,7 +88,7 @@ func (s *Shelf) Get(network string, n int) (generation.Generation, error) {
 	path := s.generationPath(network, n)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return generation.Generation{}, fmt.Errorf("network %s, number %d: %w", network, n, ErrNoGeneration)
+		return generation.Generation{}, fmt.Errorf("network %s, number %d: %w", network, n, generation.ErrNone)
 	}
 	if err != nil {
 		return generation.Generation{}, fmt.Errorf("read generation: %w", err)

@@ -20,7 +20,7 @@ import (
 	"z2mha/internal/storage/shelf"
 )
 
-var _ engine.Depot = (*shelf.Shelf)(nil)
+var _ engine.Shelf = (*shelf.Shelf)(nil)
 
 var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 
@@ -101,8 +101,8 @@ func TestDamagedBlob(t *testing.T) {
 func TestGenerations(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir, durable.Disk{})
-	if _, err := s.Latest("home"); !errors.Is(err, shelf.ErrNoGeneration) {
-		t.Errorf("empty shelf: %v, want ErrNoGeneration", err)
+	if _, err := s.Latest("home"); !errors.Is(err, generation.ErrNone) {
+		t.Errorf("empty shelf: %v, want generation.ErrNone", err)
 	}
 	first := add(t, s, generationOf(t, s, "one"))
 	second := add(t, s, generationOf(t, s, "two"))
@@ -114,8 +114,8 @@ func TestGenerations(t *testing.T) {
 	if d := cmp.Diff(second, latest); d != "" {
 		t.Errorf("latest (-want +got):\n%s", d)
 	}
-	if _, err := s.Get("home", 7); !errors.Is(err, shelf.ErrNoGeneration) {
-		t.Errorf("number 7: %v, want ErrNoGeneration", err)
+	if _, err := s.Get("home", 7); !errors.Is(err, generation.ErrNone) {
+		t.Errorf("number 7: %v, want generation.ErrNone", err)
 	}
 
 	must(t, os.Remove(filepath.Join(dir, "home", "000001.json")))
