@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"z2mha/internal/host/helperapi"
-	"z2mha/internal/host/safefile"
+	"z2mha/internal/storage/durable"
 )
 
 // A State says how far a run is.
@@ -100,7 +100,7 @@ func (r Record) save(dir string) error {
 	if err != nil {
 		return err
 	}
-	return safefile.Write(recordPath(dir, r.Run), append(data, '\n'), 0o600)
+	return durable.WriteFile(recordPath(dir, r.Run), append(data, '\n'), 0o600)
 }
 
 func recordPath(dir, run string) string { return filepath.Join(dir, run+".json") }

@@ -1,0 +1,111 @@
+package datadir
+
+import (
+	"context"
+	"fmt"
+
+	"z2mha/internal/host/helperapi"
+)
+
+// Undo takes a promotion back, from wherever it got to: the old data is the data
+// directory again, with the local entries as they are now, and what was promoted
+// lies where Previous of the result says. Nothing is deleted. A promotion that never
+// began counts as taken back. Errors as for Do.
+func (p Promotion) Undo(ctx context.Context) (helperapi.PromoteResult, error) {
+	p, err := p.resolve()
+	if err != nil {
+		return helperapi.PromoteResult{}, err
+	}
+	j, err := p.load()
+	if err != nil {
+		return helperapi.PromoteResult{}, err
+	}
+	if j == nil {
+		return helperapi.PromoteResult{Data: p.Data, Undone: true}, nil
+	}
+	if j.Phase != phaseUndone {
+		if err := p.takeBack(ctx, j); err != nil {
+			return helperapi.PromoteResult{}, err
+		}
+	}
+	result := j.result()
+	result.Undone = true
+	return result, nil
+}
+
+func (p Promotion) takeBack(ctx context.Context, j *journal) error {
+	if err := p.mustBeIdle(); err != nil {
+		return err
+	}
+	if err := p.enter(j, phaseUndoing); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case j.Method == helperapi.MethodExchange:
+		err = p.exchangeBack(j)
+	case j.Switched:
+		err = p.renameBack(ctx, j)
+	default:
+		err = p.disk().removeAll(p.work())
+	}
+	if err != nil {
+		return err
+	}
+	return p.enter(j, phaseUndone)
+}
+
+func (p Promotion) exchangeBack(j *journal) error {
+	d := p.disk()
+	if idOf(p.Data) == j.NewDir {
+		old, err := p.findOld(j)
+		if err != nil {
+			return err
+		}
+		if err := p.moveLocal(p.Data, old); err != nil {
+			return err
+		}
+		if err := d.exchange(old, p.Data); err != nil {
+			return err
+		}
+	}
+	if idOf(p.Data) != j.OldDir {
+		return p.strange()
+	}
+	return p.putNewBack(j)
+}
+
+// putNewBack returns the promoted directory to the staging place if that is free.
+func (p Promotion) putNewBack(j *journal) error {
+	d := p.disk()
+	for _, at := range []string{p.Previous, p.besideStaging()} {
+		if idOf(at) != j.NewDir {
+			continue
+		}
+		j.KeptAt = at
+		if exists(p.Staging) {
+			break
+		}
+		if err := d.Rename(at, p.Staging); err != nil {
+			return err
+		}
+	}
+	if idOf(p.Staging) == j.NewDir {
+		j.KeptAt = p.Staging
+	}
+	return d.syncAll(p.Data)
+}
+
+// renameBack promotes the kept data over whatever the data directory holds, which is
+// kept in turn.
+func (p Promotion) renameBack(ctx context.Context, j *journal) error {
+	back := p
+	back.Staging, back.Previous = p.Previous, p.Previous+".undone"
+	back.Journal, back.Run, back.restore = p.Journal+".undo", p.Run+".undo", true
+	result, err := back.Do(ctx)
+	if err != nil {
+		return fmt.Errorf("take the promotion back: %w", err)
+	}
+	j.KeptAt = result.Previous
+	return nil
+}
