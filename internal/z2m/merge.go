@@ -94,21 +94,35 @@ func (m *merger) merge(n Network) (MergeOutput, error) {
 			return MergeOutput{}, err
 		}
 	}
+	if err := m.setAll(n); err != nil {
+		return MergeOutput{}, err
+	}
+	m.out.Warnings = append(m.out.Warnings, n.warnings()...)
+	for _, step := range []func() error{m.complete, m.write, m.mergeSecrets} {
+		if err := step(); err != nil {
+			return MergeOutput{}, err
+		}
+	}
+	return m.out, nil
+}
+
+// setAll writes the identity that the active leaves to Zigbee2MQTT, and the
+// node's own values.
+func (m *merger) setAll(n Network) error {
 	for _, d := range networkDefaults {
-		if slices.Contains(n.Defaulted, d.key) {
-			m.set(d.key, d.value)
+		if !slices.Contains(n.Defaulted, d.key) {
+			continue
+		}
+		if err := m.set(d.key, d.value); err != nil {
+			return err
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(m.own)) {
 		if err := m.set(key, m.own[key]); err != nil {
-			return MergeOutput{}, err
+			return err
 		}
 	}
-	m.out.Warnings = append(m.out.Warnings, n.warnings()...)
-	if err := m.complete(); err != nil {
-		return MergeOutput{}, err
-	}
-	return m.out, errors.Join(m.write(), m.mergeSecrets())
+	return nil
 }
 
 // takeBroker takes the way to the broker from the active when the target has none
@@ -151,7 +165,7 @@ func (m *merger) without(path []string) {
 	if m.target == nil && path[0] == "serial" {
 		if kind := yamledit.Lookup(m.want, "serial", "adapter"); kind != nil {
 			remove(m.want, path)
-			m.set("serial.adapter", kind)
+			_ = place(m.want, []string{"serial", "adapter"}, kind)
 			return
 		}
 	}
@@ -188,7 +202,7 @@ func (m *merger) complete() error {
 		return &Problem{File: ConfigurationFile, Key: "serial.port", Why: "is missing on the target",
 			Remedy: "give the node's tty in z2mha.yaml, or serial.port in its own configuration.yaml"}
 	}
-	if !coveredByAny(slices.Collect(maps.Keys(m.own)), "z2mha.node") && yamledit.Lookup(m.want, "z2mha", "node") == nil {
+	if yamledit.Lookup(m.want, "z2mha", "node") == nil {
 		m.out.Warnings = append(m.out.Warnings, "z2mha.node is missing: bridge/info will not tell which node is active")
 	}
 	return nil

@@ -51,7 +51,3 @@ func keptKeys(keep []string) ([]string, error) {
 func covers(key, inner string) bool {
 	return key == inner || strings.HasPrefix(inner, key+".")
 }
-
-func coveredByAny(keys []string, inner string) bool {
-	return slices.ContainsFunc(keys, func(key string) bool { return covers(key, inner) })
-}

@@ -72,14 +72,23 @@ func (m *merger) mergeSecret(name string, owner map[reference]bool) ([]byte, err
 			return nil, err
 		}
 	}
+	for ref, targets := range owner {
+		if ref.file == name && targets && yamledit.Lookup(root(mine), ref.key) == nil {
+			return nil, fmt.Errorf("target: %w", missing(ref))
+		}
+	}
 	return m.writeSecret(name, base, want, owner)
+}
+
+func missing(ref reference) error {
+	return &Problem{File: ref.file, Key: ref.key, Why: "is missing; the configuration refers to it", Remedy: "add it"}
 }
 
 // writeSecret edits the text and makes sure that every reference is answered.
 func (m *merger) writeSecret(name string, base *yamledit.Document, want *yaml.Node, owner map[reference]bool) ([]byte, error) {
 	for ref := range owner {
 		if v := yamledit.Lookup(want, ref.key); ref.file == name && (v == nil || v.Tag == "!!null") {
-			return nil, &Problem{File: name, Key: ref.key, Why: "is missing; the configuration refers to it", Remedy: "add it"}
+			return nil, missing(ref)
 		}
 	}
 	raw, err := transform(base, want)
