@@ -1,0 +1,79 @@
+package deptest
+
+// ProjectRules is the map of this project.
+var ProjectRules = Rules{
+	Pure: []string{
+		"internal/dongle/zigbee",
+		"internal/dongle/unpi",
+		"internal/dongle/nvimage",
+		"internal/dongle/netbackup",
+		"internal/failover/generation",
+		"internal/failover/network",
+		"internal/failover/odometer",
+		"internal/failover/plan",
+		"internal/failover/readiness",
+		"internal/host/helperapi",
+		"internal/z2m",
+		"internal/z2m/yamledit",
+	},
+	Impure: []string{
+		"net", "net/http", "os", "os/...", "syscall",
+		"golang.org/x/...", "github.com/...", "go.bug.st/...",
+	},
+
+	Allowed: map[string][]string{
+		// The controller's mind declares what it needs and knows no adapter.
+		"internal/failover/engine/...": core,
+		"internal/failover/status/...": core,
+		// The helper runs on a stranger's host: it is to stay small.
+		"cmd/znp-helper": {
+			"internal/dongle/...",
+			"internal/host/helper/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord",
+		},
+		// Pages are filled by others.
+		"web/...": {"web/..."},
+		// The configuration is what a person wrote, not what is done with it.
+		"internal/config": {},
+	},
+
+	Core: core,
+	BuiltOver: map[string][]string{
+		"internal/dongle/nvram":   {"internal/dongle/znp"},
+		"internal/dongle/znpsim":  {"internal/dongle/port"}, // a pseudo-terminal is opened like a stick
+		"internal/host/helper":    {"internal/dongle/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord"},
+		"internal/host/datadir":   {"internal/storage/durable"},
+		"internal/host/probe":     {"internal/dongle/port"},
+		"internal/host/runrecord": {"internal/storage/durable"},
+		"internal/host/node": {
+			"internal/host/remote", "internal/host/service", "internal/host/helperbin",
+			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram", // a coordinator in the network is spoken to from here
+		},
+		"internal/host/service":    {"internal/host/remote"},
+		"internal/storage/journal": {"internal/storage/durable"},
+		"internal/storage/memory":  {"internal/storage/durable"},
+		"internal/storage/shelf":   {"internal/storage/durable"},
+		"internal/z2m/bridge":      {"internal/bus"},
+		"internal/dash":            {"web/..."},
+	},
+
+	Top:        []string{"cmd/...", "internal/world/...", "internal/e2e/...", "test/..."},
+	MaxImports: 5,
+	Wide: map[string]string{
+		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
+		"internal/host/node":       "one Zigbee2MQTT host is SSH, service, helper and files together",
+		"internal/host/helper":     "one verb for each thing that is done beside the stick or the disk",
+		"cmd/znp-helper":           "wiring",
+	},
+}
+
+// core is what everyone may import: the words of the project and its pure parts.
+var core = []string{
+	"internal/dongle/zigbee",
+	"internal/dongle/unpi",
+	"internal/dongle/nvimage",
+	"internal/dongle/netbackup",
+	"internal/failover/...",
+	"internal/host/helperapi",
+	"internal/z2m",
+	"internal/z2m/yamledit",
+}
