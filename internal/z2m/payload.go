@@ -1,0 +1,134 @@
+package z2m
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"z2mha/internal/dongle/zigbee"
+)
+
+// ParseState reads bridge/state: {"state":"online"}, or the bare word of older
+// versions.
+func ParseState(payload []byte) (online bool, err error) {
+	state := strings.TrimSpace(string(payload))
+	var object struct {
+		State string `json:"state"`
+	}
+	if json.Unmarshal(payload, &object) == nil {
+		state = object.State
+	}
+	switch state {
+	case "online":
+		return true, nil
+	case "offline":
+		return false, nil
+	}
+	return false, fmt.Errorf("bridge/state is %.40q, neither online nor offline", payload)
+}
+
+// Info is the part of bridge/info that tells who speaks.
+type Info struct {
+	Node        string // our marker z2mha.node; "" when the configuration has none
+	Version     string
+	Coordinator zigbee.IEEE
+	PanID       zigbee.PanID
+	ExtPanID    zigbee.ExtPanID // as the stick tells it
+	Channel     zigbee.Channel
+	PermitJoin  bool
+}
+
+// ParseInfo reads bridge/info, of which all but a kilobyte is a schema.
+func ParseInfo(payload []byte) (Info, error) {
+	var p struct {
+		Version     string `json:"version"`
+		PermitJoin  bool   `json:"permit_join"`
+		Coordinator struct {
+			Address string `json:"ieee_address"`
+		} `json:"coordinator"`
+		Network struct {
+			Channel  uint8  `json:"channel"`
+			PanID    uint16 `json:"pan_id"`
+			ExtPanID string `json:"extended_pan_id"`
+		} `json:"network"`
+		Config struct {
+			Marker json.RawMessage `json:"z2mha"`
+		} `json:"config"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return Info{}, fmt.Errorf("bridge/info: %w", err)
+	}
+	info := Info{Node: marker(p.Config.Marker), Version: p.Version, PermitJoin: p.PermitJoin,
+		PanID: zigbee.PanID(p.Network.PanID), Channel: zigbee.Channel(p.Network.Channel)}
+	var err error
+	if info.Coordinator, err = zigbee.ParseIEEE(p.Coordinator.Address); err != nil {
+		return Info{}, fmt.Errorf("bridge/info: coordinator: %w", err)
+	}
+	if info.ExtPanID, err = zigbee.ParseExtPanID(p.Network.ExtPanID); err != nil {
+		return Info{}, fmt.Errorf("bridge/info: network: %w", err)
+	}
+	return info, nil
+}
+
+// marker is the name in {"node": name}; anything else there is not ours.
+func marker(raw json.RawMessage) string {
+	var m struct {
+		Node string `json:"node"`
+	}
+	if json.Unmarshal(raw, &m) != nil {
+		return ""
+	}
+	return m.Node
+}
+
+// A Response is the answer to a bridge request.
+type Response struct {
+	OK          bool
+	Error       string
+	Transaction string // that of the request, when it had one
+}
+
+// ParseResponse reads bridge/response/….
+func ParseResponse(payload []byte) (Response, error) {
+	var p struct {
+		Status      string          `json:"status"`
+		Error       string          `json:"error"`
+		Transaction json.RawMessage `json:"transaction"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return Response{}, fmt.Errorf("bridge/response: %w", err)
+	}
+	r := Response{OK: p.Status == "ok", Error: p.Error}
+	_ = json.Unmarshal(p.Transaction, &r.Transaction) // one that is no string is not ours
+	return r, nil
+}
+
+// A LogLine is one message of bridge/logging.
+type LogLine struct {
+	Level   string `json:"level"` // error, warning, info
+	Message string `json:"message"`
+}
+
+// ParseLog reads bridge/logging.
+func ParseLog(payload []byte) (LogLine, error) {
+	var l LogLine
+	if err := json.Unmarshal(payload, &l); err != nil {
+		return LogLine{}, fmt.Errorf("bridge/logging: %w", err)
+	}
+	return l, nil
+}
+
+// Started says that Zigbee2MQTT has just finished starting: all cached states
+// have been published by then. Source: Zigbee2MQTT 2.14, controller.
+func (l LogLine) Started() bool { return strings.Contains(l.Message, "Zigbee2MQTT started!") }
+
+// HasProperty says whether a device's publish holds a property. With an output of
+// single attributes there is no object, and nothing can be told.
+func HasProperty(payload []byte, property string) bool {
+	var values map[string]json.RawMessage
+	if json.Unmarshal(payload, &values) != nil {
+		return false
+	}
+	v, ok := values[property]
+	return ok && string(v) != "null"
+}
