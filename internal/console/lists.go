@@ -60,7 +60,7 @@ func holder(o network.Observation) string {
 }
 
 // Checks prints a readiness list and its conclusion.
-func Checks(w io.Writer, a readiness.Assessment, to string) {
+func Checks(w io.Writer, a readiness.Assessment) {
 	for _, c := range a.Checks {
 		printCheck(w, c)
 	}
@@ -68,7 +68,7 @@ func Checks(w io.Writer, a readiness.Assessment, to string) {
 		fmt.Fprintf(w, "\nnot ready: %d of %d checks forbid a switchover\n", n, len(a.Checks))
 		return
 	}
-	fmt.Fprintf(w, "\nready: the network can move from %s to %s\n", a.Active, to)
+	fmt.Fprintf(w, "\nready: the network can move away from %s\n", a.Active)
 }
 
 func printCheck(w io.Writer, c readiness.Check) {
