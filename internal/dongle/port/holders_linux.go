@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,9 +16,10 @@ import (
 // proc is where the kernel shows its processes.
 const proc = "/proc"
 
-func findHolders(address string) ([]Holder, error) {
+// findHolders lists the processes that have address open, except the process skip.
+func findHolders(address string, skip int) ([]Holder, error) {
 	if IsNetwork(address) {
-		return tcpHolders(address)
+		return tcpHolders(address, skip)
 	}
 	if err := checkPath(address); err != nil {
 		return nil, err
@@ -26,14 +28,14 @@ func findHolders(address string) ([]Holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return deviceHolders(d)
+	return deviceHolders(d, skip)
 }
 
 // deviceHolders finds the processes with an open descriptor of d, or with a lock on its
 // node: locks are shown of processes, too, that cannot be looked into.
-func deviceHolders(d device) ([]Holder, error) {
+func deviceHolders(d device, skip int) ([]Holder, error) {
 	locks := readLocks()
-	return eachProcess(func(pid int) (*Holder, error) {
+	return eachProcess(skip, func(pid int) (*Holder, error) {
 		locked := locks[lock{pid, d.dev, d.inode}]
 		held := locked
 		err := eachDescriptor(pid, func(path, target string) {
@@ -51,9 +53,9 @@ func deviceHolders(d device) ([]Holder, error) {
 	})
 }
 
-// eachProcess collects what look finds in every process but this one, in order of pid.
+// eachProcess collects what look finds in every process but skip, in order of pid.
 // A process that look has no permission for makes the result an ErrIncomplete one.
-func eachProcess(look func(pid int) (*Holder, error)) ([]Holder, error) {
+func eachProcess(skip int, look func(pid int) (*Holder, error)) ([]Holder, error) {
 	pids, err := pids()
 	if err != nil {
 		return nil, err
@@ -61,6 +63,9 @@ func eachProcess(look func(pid int) (*Holder, error)) ([]Holder, error) {
 	var holders []Holder
 	hidden := 0
 	for _, pid := range pids {
+		if pid == skip {
+			continue
+		}
 		h, err := look(pid)
 		if errors.Is(err, fs.ErrPermission) {
 			hidden++
@@ -75,7 +80,7 @@ func eachProcess(look func(pid int) (*Holder, error)) ([]Holder, error) {
 	return holders, nil
 }
 
-// pids lists the processes but this one.
+// pids lists the processes there are, in order.
 func pids() ([]int, error) {
 	entries, err := os.ReadDir(proc)
 	if err != nil {
@@ -83,10 +88,11 @@ func pids() ([]int, error) {
 	}
 	var pids []int
 	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
 			pids = append(pids, pid)
 		}
 	}
+	slices.Sort(pids)
 	return pids, nil
 }
 

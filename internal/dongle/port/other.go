@@ -12,6 +12,6 @@ var errLinuxOnly = errors.New("serial ports are supported on Linux only; use tcp
 func openSerial(string) (io.ReadWriteCloser, error) { return nil, errLinuxOnly }
 
 // findHolders sees nothing here.
-func findHolders(string) ([]Holder, error) { return nil, ErrIncomplete }
+func findHolders(string, int) ([]Holder, error) { return nil, ErrIncomplete }
 
 func describe(string) (USB, bool) { return USB{}, false }

@@ -66,18 +66,22 @@ func checkPath(address string) error {
 	return nil
 }
 
-// Holders lists the processes that have address open, other than this one, in order of
-// their pid. It never opens the device: it compares device numbers, so a symbolic link
-// or a container's own device node makes no difference. For a network coordinator it
-// lists the processes of this host, containers included, with a connection to it.
+// Holders lists the processes that have address open, in order of their pid; this one is
+// among them if it does. It never opens the device: it compares device numbers, so a
+// symbolic link or a container's own device node makes no difference. For a network
+// coordinator it lists the processes of this host, containers included, with a
+// connection to it.
 //
 // An error that wraps ErrIncomplete comes with the holders that could be seen: without
 // root's rights other users' processes cannot be looked into, so an empty list then
 // proves nothing.
 func Holders(address string) ([]Holder, error) {
-	holders, err := findHolders(address)
+	holders, err := findHolders(address, nobody)
 	if err != nil {
 		return holders, fmt.Errorf("who uses %s: %w", address, err)
 	}
 	return holders, nil
 }
+
+// nobody is no process's pid.
+const nobody = 0

@@ -87,7 +87,7 @@ func (p *serialPort) Close() error {
 
 // refuseHeld returns a *BusyError when another process has the device open.
 func refuseHeld(path string) error {
-	holders, err := findHolders(path)
+	holders, err := findHolders(path, os.Getpid())
 	if len(holders) > 0 {
 		return &BusyError{Path: path, Holders: holders}
 	}
@@ -98,6 +98,6 @@ func refuseHeld(path string) error {
 }
 
 func busy(path string) error {
-	holders, _ := findHolders(path)
+	holders, _ := findHolders(path, os.Getpid())
 	return &BusyError{Path: path, Holders: holders}
 }

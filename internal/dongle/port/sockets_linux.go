@@ -19,7 +19,7 @@ const established = "01"
 
 // tcpHolders finds the processes with a connection to address. Every network name space
 // has a table of its own, so a container's is read as well.
-func tcpHolders(address string) ([]Holder, error) {
+func tcpHolders(address string, skip int) ([]Holder, error) {
 	remotes, err := resolve(address)
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func tcpHolders(address string) ([]Holder, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, pid := range append(pids, os.Getpid()) {
+	for _, pid := range pids {
 		dir := filepath.Join(proc, strconv.Itoa(pid))
 		space, err := os.Readlink(filepath.Join(dir, "ns", "net"))
 		if err != nil || tables[space] {
@@ -40,12 +40,12 @@ func tcpHolders(address string) ([]Holder, error) {
 		connections(filepath.Join(dir, "net", "tcp"), remotes, sockets)
 		connections(filepath.Join(dir, "net", "tcp6"), remotes, sockets)
 	}
-	return socketHolders(sockets)
+	return socketHolders(sockets, skip)
 }
 
 // socketHolders finds the processes that own one of the sockets.
-func socketHolders(sockets map[string]bool) ([]Holder, error) {
-	return eachProcess(func(pid int) (*Holder, error) {
+func socketHolders(sockets map[string]bool, skip int) ([]Holder, error) {
+	return eachProcess(skip, func(pid int) (*Holder, error) {
 		held := false
 		err := eachDescriptor(pid, func(_, target string) { held = held || sockets[target] })
 		if !held {

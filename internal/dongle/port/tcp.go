@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"os"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func openTCP(ctx context.Context, address string) (io.ReadWriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	if holders, err := findHolders(address); len(holders) > 0 {
+	if holders, err := findHolders(address, os.Getpid()); len(holders) > 0 {
 		return nil, &BusyError{Path: address, Holders: holders}
 	} else if err != nil && !errors.Is(err, ErrIncomplete) {
 		return nil, err
