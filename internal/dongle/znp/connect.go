@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"z2mha/internal/dongle/unpi"
 )
 
 const (
@@ -81,18 +83,26 @@ func (c *Client) forgetHeard() {
 // whatElse guesses from the bytes heard what is on the other side.
 func (c *Client) whatElse() string {
 	c.mu.Lock()
-	defer c.mu.Unlock()
+	heard := bytes.Clone(c.heard)
+	c.mu.Unlock()
 	switch {
-	case len(c.heard) == 0:
+	case len(heard) == 0:
 		return "nothing came back; check that this is the right port and that the stick has power, " +
 			"is not in its boot loader and runs a coordinator firmware"
-	case bytes.IndexByte(c.heard, 0x7E) >= 0 && !bytes.Contains(c.heard, []byte{0xFE}):
-		return "the bytes that came look like EmberZNet (ASH flag 0x7E), the firmware of Silicon Labs sticks " +
-			"such as ZBDongle-E; a stick with TI Z-Stack is needed"
-	case c.stats.Late > 0:
+	case holdsFrame(heard):
 		return "frames of a Z-Stack came but no answer to a ping; " +
 			"another program may be using the stick at the same time"
+	case bytes.IndexByte(heard, 0x7E) >= 0:
+		return "the bytes that came look like EmberZNet (ASH flag 0x7E), the firmware of Silicon Labs sticks " +
+			"such as ZBDongle-E; a stick with TI Z-Stack is needed"
 	}
 	return fmt.Sprintf("bytes came (%d or more) but no Z-Stack frame among them; the stick may run another "+
-		"firmware, at another speed, or another program may be using it", len(c.heard))
+		"firmware, at another speed, or another program may be using it", len(heard))
+}
+
+func holdsFrame(heard []byte) bool {
+	var d unpi.Decoder
+	d.Feed(heard)
+	_, found := d.Next()
+	return found || len(d.Flush()) > 0
 }
