@@ -1,0 +1,74 @@
+package nvram
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/dongle/znp"
+)
+
+// ErrNotHold is wrapped when a stick's radio is, or may be, on.
+var ErrNotHold = errors.New("the stick is not in HOLD")
+
+// A Silence is proof that a stick's radio was off at the time At: its state, read
+// from the stick itself.
+type Silence struct {
+	State   string        `json:"state"`   // HOLD
+	Reset   bool          `json:"reset"`   // the stick announced a boot before the state was read
+	Address zigbee.IEEE   `json:"address"` // in effect; a copied one after a load
+	Stick   nvimage.Stick `json:"stick"`
+	At      time.Time     `json:"at"`
+}
+
+// StateName is a device state as results show it: "HOLD", "COORDINATOR".
+func StateName(s znp.DeviceState) string { return strings.ToUpper(s.String()) }
+
+// Park proves the stick silent. It resets the stick only when it is not in HOLD
+// already: every boot rewrites 5 KB of its flash.
+func Park(ctx context.Context, c *znp.Client) (Silence, error) {
+	s, err := hold(ctx, c)
+	if errors.Is(err, ErrNotHold) {
+		return Reset(ctx, c)
+	}
+	return s, err
+}
+
+// Reset boots the stick and proves it silent. The announcement of the boot is no
+// proof, and its absence proves nothing either: what counts is the state read back.
+// A stick that is in HOLD without having announced a boot has Silence.Reset false.
+func Reset(ctx context.Context, c *znp.Client) (Silence, error) {
+	_, err := c.Reset(ctx)
+	if err != nil && (!errors.Is(err, znp.ErrTimeout) || ctx.Err() != nil) {
+		return Silence{}, err
+	}
+	s, holdErr := hold(ctx, c)
+	if holdErr != nil {
+		return Silence{}, fmt.Errorf("after a reset: %w", errors.Join(holdErr, err))
+	}
+	s.Reset = err == nil
+	return s, nil
+}
+
+// hold reads the stick's state. The error wraps ErrNotHold for any state but HOLD.
+func hold(ctx context.Context, c *znp.Client) (Silence, error) {
+	if _, err := c.Ping(ctx); err != nil {
+		return Silence{}, err
+	}
+	info, err := c.DeviceInfo(ctx)
+	if err != nil {
+		return Silence{}, err
+	}
+	if info.State != znp.StateHold {
+		return Silence{}, fmt.Errorf("%w but says %s (%d)", ErrNotHold, info.State, info.State)
+	}
+	stick, err := c.Version(ctx)
+	if err != nil {
+		return Silence{}, err
+	}
+	return Silence{State: StateName(info.State), Address: info.IEEE, Stick: stick, At: time.Now()}, nil
+}

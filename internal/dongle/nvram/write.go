@@ -1,0 +1,339 @@
+package nvram
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/dongle/znp"
+)
+
+// Write makes a stick in HOLD hold want and returns it to HOLD. It reads the stick,
+// checks that the image fits, lets Keep save the old content, writes what differs,
+// deletes what want lacks, reads every written item back and then resets the stick.
+// When nothing differs it writes and resets nothing.
+//
+// A transmit counter that is higher on the stick, for the same network or key, stays:
+// counters never fall. POLL_RATE_OLD16 is never touched.
+//
+// Unless only counters differ, the flag by which Zigbee2MQTT knows a commissioned
+// stick (0x0060) goes first and comes back last, after everything else has been read
+// back. A write cut off anywhere therefore leaves a stick that Zigbee2MQTT cannot
+// resume, or one with some counters raised. The error tells which; it names the
+// item, never its value.
+func Write(ctx context.Context, c *znp.Client, want *nvimage.Image, o WriteOptions) (WriteReport, error) {
+	w := &writer{client: patient{c}, options: o}
+	err := w.run(ctx, want)
+	if err != nil {
+		err = fmt.Errorf("write the stick's memory: %w; %s", err, w.left)
+	}
+	return w.report, err
+}
+
+// flag is the item that makes Zigbee2MQTT take a stick for commissioned.
+var flag = nvimage.OSAL(nvimage.HasConfiguredZStack3)
+
+// A leftover says in which state an error leaves the stick.
+type leftover string
+
+const (
+	leftAlone    leftover = "nothing was written"
+	leftCounters leftover = "only frame counters were raised, the stick is whole"
+	leftHalf     leftover = "the stick cannot be resumed by Zigbee2MQTT until a load completes: do not start it there"
+	leftUnbooted leftover = "everything is written and read back; park the stick before use"
+)
+
+type writer struct {
+	client  patient
+	options WriteOptions
+	report  WriteReport
+	left    leftover
+
+	have, target *nvimage.Image
+	changes      []nvimage.Change
+}
+
+func (w *writer) run(ctx context.Context, want *nvimage.Image) error {
+	w.left = leftAlone
+	err := meter(w.client.Client, &w.report.Compare, func() error { return w.compare(ctx, want) })
+	if err != nil {
+		return err
+	}
+	if len(w.changes) == 0 {
+		return w.resume(ctx)
+	}
+	if err := w.keep(); err != nil {
+		return err
+	}
+	if err := w.load(ctx); err != nil {
+		return err
+	}
+	w.left = leftUnbooted
+	return w.activate(ctx)
+}
+
+// compare finds out what differs and whether it may be written.
+func (w *writer) compare(ctx context.Context, want *nvimage.Image) error {
+	w.phase(PhaseCompare)
+	s, err := hold(ctx, w.client.Client)
+	if errors.Is(err, ErrNotHold) {
+		return fmt.Errorf("%w: park it first", err)
+	}
+	if err != nil {
+		return err
+	}
+	if w.have, err = Read(ctx, w.client.Client, w.options.Progress); err != nil {
+		return err
+	}
+	w.report.BeforeHash = w.have.Hash()
+	w.target = loadable(want, w.have)
+	fit := nvimage.Fit{AnyRevision: w.options.AnyRevision}
+	if err := nvimage.CheckFit(w.target, w.options.From, w.have, s.Stick, fit); err != nil {
+		return err
+	}
+	w.changes = nvimage.Diff(w.target, w.have)
+	w.report.Unchanged = w.target.Len() - countWrites(w.changes)
+	return nil
+}
+
+func countWrites(changes []nvimage.Change) int {
+	n := 0
+	for _, c := range changes {
+		if c.Want != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// resume ends a write that was cut off after its last item.
+func (w *writer) resume(ctx context.Context) error {
+	if !w.options.Resume {
+		return nil
+	}
+	w.left = leftUnbooted
+	return w.activate(ctx)
+}
+
+func (w *writer) keep() error {
+	if e := w.options.ExpectBefore; e != "" && e != w.report.BeforeHash {
+		return fmt.Errorf("%w: want content %.12s, have %.12s", ErrChanged, e, w.report.BeforeHash)
+	}
+	if w.options.Keep == nil {
+		return nil
+	}
+	if err := w.options.Keep(w.have.Clone()); err != nil {
+		return fmt.Errorf("keep what the stick holds: %w", err)
+	}
+	return nil
+}
+
+// load writes, reads back, and sets the flag when that has gone well.
+func (w *writer) load(ctx context.Context) error {
+	if onlyCounters(w.changes) {
+		return w.apply(ctx, w.changes)
+	}
+	if err := w.clearFlag(ctx); err != nil {
+		return err
+	}
+	rest := slices.DeleteFunc(slices.Clone(w.changes), func(c nvimage.Change) bool { return c.ID == flag })
+	if err := w.apply(ctx, rest); err != nil {
+		return err
+	}
+	return w.setFlag(ctx)
+}
+
+func onlyCounters(changes []nvimage.Change) bool {
+	return !slices.ContainsFunc(changes, func(c nvimage.Change) bool { return !c.IsCounterOnly() })
+}
+
+// clearFlag deletes 0x0060 and makes sure that it is gone.
+func (w *writer) clearFlag(ctx context.Context) error {
+	have, ok := w.have.Get(flag)
+	if !ok {
+		w.left = leftHalf
+		return nil
+	}
+	if err := w.stopped(ctx); err != nil {
+		return err
+	}
+	w.left = leftHalf
+	gone := nvimage.Change{ID: flag, Have: have}
+	if err := meter(w.client.Client, &w.report.Write, func() error { return w.change(ctx, gone) }); err != nil {
+		return err
+	}
+	if err := meter(w.client.Client, &w.report.ReadBack, func() error { return w.check(ctx, gone) }); err != nil {
+		return err
+	}
+	if _, again := w.target.Get(flag); !again {
+		w.report.Deleted++
+	}
+	return nil
+}
+
+// setFlag writes 0x0060, the last item of a load.
+func (w *writer) setFlag(ctx context.Context) error {
+	value, ok := w.target.Get(flag)
+	if !ok {
+		return nil
+	}
+	if err := w.stopped(ctx); err != nil {
+		return err
+	}
+	set := nvimage.Change{ID: flag, Want: value}
+	if err := meter(w.client.Client, &w.report.Write, func() error { return w.change(ctx, set) }); err != nil {
+		return err
+	}
+	w.report.Written++
+	return meter(w.client.Client, &w.report.ReadBack, func() error { return w.check(ctx, set) })
+}
+
+// apply writes and reads back. Deletions come after the writes and from the end, so
+// that a table never has a gap behind which entries would not be found any more.
+func (w *writer) apply(ctx context.Context, changes []nvimage.Change) error {
+	writes := slices.DeleteFunc(slices.Clone(changes), func(c nvimage.Change) bool { return c.Want == nil })
+	deletes := slices.DeleteFunc(slices.Clone(changes), func(c nvimage.Change) bool { return c.Want != nil })
+	slices.Reverse(deletes)
+	ordered := append(writes, deletes...)
+
+	err := meter(w.client.Client, &w.report.Write, func() error { return w.each(ctx, PhaseWrite, ordered, w.changeAndCount) })
+	if err != nil {
+		return err
+	}
+	return meter(w.client.Client, &w.report.ReadBack, func() error { return w.each(ctx, PhaseReadBack, ordered, w.check) })
+}
+
+func (w *writer) each(ctx context.Context, p Phase, changes []nvimage.Change, do func(context.Context, nvimage.Change) error) error {
+	w.phase(p)
+	for i, c := range changes {
+		if err := w.stopped(ctx); err != nil {
+			return err
+		}
+		if err := do(ctx, c); err != nil {
+			return err
+		}
+		if w.options.Progress != nil {
+			w.options.Progress(i+1, len(changes))
+		}
+	}
+	return nil
+}
+
+func (w *writer) stopped(ctx context.Context) error {
+	select {
+	case <-w.options.Stop:
+		return ErrStopped
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
+	default:
+		return nil
+	}
+}
+
+func (w *writer) changeAndCount(ctx context.Context, c nvimage.Change) error {
+	if w.left == leftAlone {
+		w.left = leftCounters
+	}
+	if err := w.change(ctx, c); err != nil {
+		return err
+	}
+	if c.Want == nil {
+		w.report.Deleted++
+	} else {
+		w.report.Written++
+	}
+	return nil
+}
+
+// change writes or deletes one item. What is to be deleted and is gone is well.
+func (w *writer) change(ctx context.Context, c nvimage.Change) error {
+	var err error
+	switch {
+	case c.Want != nil:
+		err = w.client.UpdateNV(ctx, c.ID.Item, c.ID.Sub, c.Want)
+	case c.ID.IsOSAL():
+		err = w.client.DeleteOSAL(ctx, c.ID.Sub, len(c.Have))
+	default:
+		err = w.client.DeleteNV(ctx, c.ID.Item, c.ID.Sub)
+	}
+	if c.Want == nil && errors.Is(err, znp.ErrNoItem) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%v: %w%s", c.ID, err, flashHint(err))
+	}
+	return nil
+}
+
+// flashHint says what a refused write has meant so far.
+func flashHint(err error) string {
+	var status *znp.StatusError
+	if errors.As(err, &status) || errors.Is(err, znp.ErrNoItem) {
+		return " (when this repeats, the stick's memory is full or damaged: erase it and flash the firmware again)"
+	}
+	return ""
+}
+
+// check reads one item back.
+func (w *writer) check(ctx context.Context, c nvimage.Change) error {
+	have, err := w.readBack(ctx, c)
+	switch {
+	case errors.Is(err, znp.ErrNoItem):
+		have = nil
+	case err != nil:
+		return fmt.Errorf("%v: %w", c.ID, err)
+	}
+	if !bytes.Equal(have, c.Want) {
+		return fmt.Errorf("%v: %w", c.ID, ErrReadBack)
+	}
+	return nil
+}
+
+func (w *writer) readBack(ctx context.Context, c nvimage.Change) ([]byte, error) {
+	if c.ID.IsOSAL() {
+		return w.client.ReadOSAL(ctx, c.ID.Sub)
+	}
+	length := max(len(c.Want), 1)
+	have, err := w.client.ReadNV(ctx, c.ID.Item, c.ID.Sub, length)
+	if isBadLength(err) {
+		return nil, ErrReadBack
+	}
+	return have, err
+}
+
+// activate boots the stick with its new memory and proves it silent under the
+// address it was given.
+func (w *writer) activate(ctx context.Context) error {
+	w.phase(PhaseReset)
+	var s Silence
+	err := meter(w.client.Client, &w.report.Write, func() (err error) {
+		s, err = Reset(ctx, w.client.Client)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !s.Reset {
+		return errors.New("the stick did not announce a boot after the reset")
+	}
+	w.report.Boots++
+	return w.checkAddress(s.Address)
+}
+
+func (w *writer) checkAddress(got zigbee.IEEE) error {
+	id, err := w.target.Identity()
+	if err != nil || !w.target.OnNetwork() || got == id.IEEE {
+		return nil
+	}
+	return fmt.Errorf("after the reset the stick has the address %v, want %v", got, id.IEEE)
+}
+
+func (w *writer) phase(p Phase) {
+	if w.options.Phase != nil {
+		w.options.Phase(p)
+	}
+}
