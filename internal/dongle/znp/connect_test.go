@@ -73,7 +73,7 @@ func TestConnectToSomethingElse(t *testing.T) {
 		{"it says so when nothing comes", nil, "nothing came back"},
 		{"it recognises EmberZNet", []byte{0x1A, 0xC1, 0x02, 0x0B, 0x0A, 0x52, 0x7E}, "EmberZNet"},
 		{"it recognises EmberZNet though a byte looks like a start",
-			[]byte{0x1A, 0xC1, 0x02, 0xFE, 0x0A, 0x52, 0x7E}, "EmberZNet"},
+			[]byte{0x1A, 0xC1, 0x02, 0xFE, 0x30, 0x52, 0x7E}, "EmberZNet"},
 		{"it suspects another program when only indications come",
 			unpi.Frame{Type: unpi.AREQ, Subsystem: unpi.AF, ID: 0x81, Data: []byte{0x7E}}.Append(nil), "another program"},
 		{"it says so when other bytes come", []byte{0xC0, 0x0D, 0x01, 0xC0}, "no Z-Stack frame"},
