@@ -204,12 +204,18 @@ func names(views []View) string {
 func (a *assessor) distinct() {
 	for i, v := range a.in.Views {
 		for _, w := range a.in.Views[i+1:] {
-			if v.Observed == nil || w.Observed == nil || v.Observed.HostID == "" || v.Observed.HostID != w.Observed.HostID {
+			if v.Observed == nil || w.Observed == nil || !related(*v.Observed, *w.Observed) {
 				continue
 			}
 			a.add(sameMachine(v, w))
 		}
 	}
+}
+
+// related says that two nodes are one machine, or reach one network coordinator.
+func related(v, w network.Observation) bool {
+	oneStick := strings.HasPrefix(v.TTYDevice, "tcp://") && v.TTYDevice == w.TTYDevice
+	return oneStick || (v.HostID != "" && v.HostID == w.HostID)
 }
 
 func sameMachine(v, w View) Check {
