@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -91,7 +92,7 @@ func (p *Progress) apply(e Entry) {
 	case EventDone:
 		p.Done[e.Step] = e.Data
 	case EventWalkBack:
-		p.WalkBack = e.Note
+		p.WalkBack = cmp.Or(e.Note, "no reason is on record")
 	case EventUndoBegin:
 		p.Stuck = ""
 	case EventUndone:
