@@ -1,0 +1,111 @@
+// Package probe looks at a host without changing anything: who has the stick's port
+// open, who works on the data directory, how much room there is. The port itself is
+// never opened, since that alone can disturb a stick that is on air.
+//
+// A look without root's rights cannot see everything. It then says so (Blind), and an
+// empty list proves nothing.
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"z2mha/internal/dongle/port"
+	"z2mha/internal/host/helperapi"
+)
+
+// Look answers a probe. What cannot be found out is left empty; the only errors are
+// paths that make no sense.
+func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
+	r := helperapi.ProbeResult{Time: time.Now().UTC()}
+	r.Hostname, _ = os.Hostname()
+	r.HostID, r.BootID, r.UptimeMS = hostID(), bootID(), uptimeMS()
+	if a.TTY != "" {
+		if err := lookAtPort(&r, a.TTY); err != nil {
+			return r, err
+		}
+	}
+	var users []user
+	if a.Data != "" {
+		var err error
+		r.Data = directory(a.Data)
+		if users, err = usersOf(realPath(r.Data)); err != nil {
+			blind(&r, err)
+		}
+		r.DataHolders = holders(users)
+	}
+	if a.Staging != "" {
+		r.Staging = directory(a.Staging)
+	}
+	r.Version = version(a, users)
+	return r, nil
+}
+
+// DataHolders names the processes that work on Zigbee2MQTT's data directory dir, other
+// than this one and those it was started by. Processes that cannot be looked into are
+// left out silently.
+func DataHolders(dir string) ([]helperapi.Holder, error) {
+	users, err := usersOf(realPath(directory(dir)))
+	if errors.Is(err, errBlind) {
+		err = nil
+	}
+	return holders(users), err
+}
+
+func lookAtPort(r *helperapi.ProbeResult, address string) error {
+	r.TTY = &helperapi.TTY{Path: address}
+	if port.IsNetwork(address) {
+		r.TTY.Present = true
+	} else {
+		describeDevice(r.TTY)
+	}
+	if !r.TTY.Present {
+		return nil
+	}
+	found, err := port.Holders(address)
+	for _, h := range found {
+		r.Holders = append(r.Holders, helperapi.Holder{PID: h.PID, Command: h.Command, Locked: h.Locked})
+	}
+	if errors.Is(err, port.ErrIncomplete) {
+		blind(r, err)
+		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		r.TTY.Present = false // unplugged just now
+		return nil
+	}
+	return err
+}
+
+// describeDevice says which device is behind a path; a stick that is not plugged in
+// leaves Present false.
+func describeDevice(t *helperapi.TTY) {
+	real, err := filepath.EvalSymlinks(t.Path)
+	if err != nil {
+		return
+	}
+	t.Resolved = real
+	var st unix.Stat_t
+	if unix.Stat(real, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFCHR {
+		return
+	}
+	t.Present = true
+	t.Device = fmt.Sprintf("%d:%d", unix.Major(uint64(st.Rdev)), unix.Minor(uint64(st.Rdev)))
+	if usb, ok := port.Describe(t.Path); ok {
+		known := helperapi.USB(usb)
+		t.USB = &known
+	}
+}
+
+func blind(r *helperapi.ProbeResult, why error) {
+	r.Blind = true
+	if r.BlindReason == "" {
+		r.BlindReason = why.Error()
+	}
+}
