@@ -1,0 +1,79 @@
+# Zigbee2MQTT High Availability. `make` alone prints what can be made.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+FUZZTIME ?= 10s
+TESTFLAGS ?=
+
+HOST_ARCH := $(patsubst arm,armv6,$(shell go env GOARCH))
+HELPER_ARCHES ?= amd64 arm64 armv6
+HELPER_DIR := internal/host/helperbin/bin
+HELPERS = $(HELPER_ARCHES:%=$(HELPER_DIR)/znp-helper-linux-%.gz)
+HELPER_SOURCES := go.mod go.sum scripts/build-helper.sh \
+	$(shell find cmd/znp-helper internal/dongle internal/host internal/storage/durable -name '*.go' ! -name '*_test.go' ! -path '*/helperbin/*' 2>/dev/null)
+
+.PHONY: help
+help: ## print the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+.PHONY: demo
+demo: ## show a switchover and the way back on two simulated hosts
+	@$(MAKE) --no-print-directory helpers HELPER_ARCHES=$(HOST_ARCH)
+	@go build -o bin/ ./cmd/z2mha
+	@bin/z2mha demo
+
+.PHONY: build
+build: helpers ## build bin/z2mha, bin/znp-helper and bin/znp-sim
+	go build -trimpath -o bin/ ./cmd/...
+
+.PHONY: helpers generate
+generate: helpers ## make everything that is made from sources
+helpers: $(HELPERS) ## build the znp-helper for each kind of host (HELPER_ARCHES)
+
+$(HELPER_DIR)/znp-helper-linux-%.gz: $(HELPER_SOURCES)
+	@scripts/build-helper.sh $* $@
+
+.PHONY: test-deps
+test-deps: ## install what the tests need: mosquitto, sshd, Zigbee2MQTT
+	@scripts/test-deps.sh
+
+.PHONY: test
+test: helpers $(if $(filter true,$(CI)),lint) ## run all tests; with CI=true lint first and skip nothing
+	@go run ./scripts/testsum -timeout 30m $(TESTFLAGS) ./...
+
+.PHONY: race
+race: helpers ## run all tests with the race detector
+	@go run ./scripts/testsum -race -timeout 60m $(TESTFLAGS) ./...
+
+.PHONY: e2e
+e2e: helpers ## run only the end-to-end tests, on the real programs
+	@go run ./scripts/testsum -count=1 -timeout 30m -run '^TestE2E' $(TESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## check format, go vet, staticcheck and the lock file
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || { echo 'lint: gofmt -w the files above' >&2; exit 1; }
+	@go vet ./...
+	@go tool staticcheck ./...
+	@! grep -n '"resolved"' test/zigbee2mqtt/package-lock.json || { echo 'lint: lock with npm config omit-lockfile-registry-resolved=true' >&2; exit 1; }
+	@echo 'lint: clean'
+
+.PHONY: bench
+bench: helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
+	@go test -run '^TestBudget' -bench '^BenchmarkReport' -benchtime 1x -timeout 30m -v ./... | grep -vE '^(=== |\?|goos:|goarch:|pkg:|cpu:|testing: )|no tests to run|^(ok|PASS)'
+	@scripts/helper-sizes.sh $(HELPERS)
+
+.PHONY: golden
+golden: ## rewrite the golden files; the diff is the review
+	@for dir in $$(grep -rl --include='*_test.go' 'flag.Bool("update"' . | xargs -r -n1 dirname | sort -u); do go test $$dir -update; done
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (10s)
+	@grep -rnoE --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' . | sed -E 's/^(.*)\/[^/]+:[0-9]+:func (Fuzz.*)/\1 \2/' | \
+		while read -r dir target; do echo "$$dir $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin $(HELPER_DIR)/*.gz
