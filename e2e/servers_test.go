@@ -1,0 +1,96 @@
+package e2e_test
+
+import (
+	"os"
+	"os/user"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/crypto/ssh"
+
+	"z2mha/internal/host/remote"
+	"z2mha/internal/world/home"
+)
+
+// mosquitto starts a real broker on loopback and returns its address.
+func mosquitto(t *testing.T) string {
+	t.Helper()
+	bin, dir := program(t, "mosquitto"), t.TempDir()
+	address, port := freeAddress(t)
+	conf := writeFile(t, filepath.Join(dir, "mosquitto.conf"),
+		"listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nuser %s\n", port, me(t))
+	serve(t, dir, bin, "-c", conf).listens(t, address)
+	return address
+}
+
+func me(t *testing.T) string {
+	t.Helper()
+	u, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Username
+}
+
+// sshd starts a real OpenSSH server for the current user, with a host key of its
+// own, that admits one key. Its connections start in $HOME of the user, as on a
+// real host; hosts differ by their directories only.
+func sshd(t *testing.T) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+	t.Helper()
+	bin := program(t, "sshd")
+	sftp := sftpServer(t)
+	privilegeSeparation(t)
+	return func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+		etc := t.TempDir()
+		hostKey := filepath.Join(etc, "host_key")
+		if _, _, err := remote.LoadOrCreateKey(hostKey); err != nil {
+			return nil, err
+		}
+		address, port := freeAddress(t)
+		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(admit))
+		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, port, hostKey, admitted, sftp)
+		serve(t, etc, bin, "-D", "-e", "-f", conf).listens(t, address)
+		return realHost(address), nil
+	}
+}
+
+const sshdConfig = `ListenAddress 127.0.0.1
+Port %s
+HostKey %s
+AuthorizedKeysFile %s
+Subsystem sftp %s
+PidFile none
+UsePAM no
+StrictModes no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+MaxStartups 100
+`
+
+func sftpServer(t *testing.T) string {
+	t.Helper()
+	for _, path := range []string{"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server"} {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return "internal-sftp"
+}
+
+// privilegeSeparation makes the directory that sshd demands when root starts it.
+func privilegeSeparation(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// realHost is the address of an sshd that ends with the test.
+type realHost string
+
+func (h realHost) Addr() string { return string(h) }
+func (h realHost) Close() error { return nil }
