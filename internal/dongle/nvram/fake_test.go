@@ -67,24 +67,31 @@ func (f *fake) boot() {
 	if !f.stuck {
 		f.state = znp.StateHold
 	}
-	for _, id := range f.memory.IDs() {
-		v, _ := f.memory.Get(id)
-		switch {
-		case id.Item == nvimage.TclkTable && binary.LittleEndian.Uint64(v[8:]) != 0:
-			f.bump(id, v, 0, 11)
-		case id.Item == nvimage.ApsKeyDataTable && v[0] != 0:
-			f.bump(id, v, 16, 1001)
-		}
-	}
+	age(f.memory)
 	if v, _ := f.memory.Get(nvimage.OSAL(nvimage.StartupOption)); v[0]&2 != 0 {
 		f.memory.Set(nvimage.OSAL(nvimage.ExtAddr), f.hardware.LE())
 	}
 	f.far.Indicate(unpi.SYS, 0x80, 0, 2, f.firmware.Product, 2, 7, 1)
 }
 
-func (f *fake) bump(id nvimage.ID, v []byte, offset int, by uint32) {
-	binary.LittleEndian.PutUint32(v[offset:], binary.LittleEndian.Uint32(v[offset:])+by)
-	f.memory.Set(id, v)
+// age advances the counters of used link keys as every boot does.
+func age(m *nvimage.Image) {
+	for _, id := range m.IDs() {
+		v, _ := m.Get(id)
+		switch {
+		case id.Item == nvimage.TclkTable && binary.LittleEndian.Uint64(v[8:]) != 0:
+			bump(v, 11)
+		case id.Item == nvimage.ApsKeyDataTable && v[0] != 0:
+			bump(v[16:], 1001)
+		default:
+			continue
+		}
+		m.Set(id, v)
+	}
+}
+
+func bump(counter []byte, by uint32) {
+	binary.LittleEndian.PutUint32(counter, binary.LittleEndian.Uint32(counter)+by)
 }
 
 func (f *fake) deviceInfo() []byte {

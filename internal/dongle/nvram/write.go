@@ -272,7 +272,7 @@ func (w *writer) change(ctx context.Context, c nvimage.Change) error {
 // flashHint says what a refused write has meant so far.
 func flashHint(err error) string {
 	var status *znp.StatusError
-	if errors.As(err, &status) || errors.Is(err, znp.ErrNoItem) {
+	if errors.As(err, &status) {
 		return " (when this repeats, the stick's memory is full or damaged: erase it and flash the firmware again)"
 	}
 	return ""
