@@ -50,7 +50,7 @@ race: helpers ## run all tests with the race detector
 
 .PHONY: e2e
 e2e: helpers ## run only the end-to-end tests, on the real programs
-	@go run ./scripts/testsum -count=1 -timeout 30m -run '^TestE2E' $(TESTFLAGS) ./...
+	@go run ./scripts/testsum -count=1 -timeout 30m $(TESTFLAGS) ./e2e/...
 
 .PHONY: lint
 lint: ## check format, go vet, staticcheck and the lock file

@@ -82,6 +82,7 @@ install_packages() {
   if [ "$(uname)" = Linux ] && [ ! -d /run/sshd ] && { [ "$(id -u)" = 0 ] || can_install; }; then
     as_root install -d -m 755 /run/sshd
   fi
+  has mosquitto && has sshd || fail "mosquitto or sshd is still missing; look at what apt-get said above"
   say "mosquitto and sshd are there"
 }
 

@@ -56,7 +56,7 @@ var ProjectRules = Rules{
 		"internal/dash":            {"web/..."},
 	},
 
-	Top:        []string{"cmd/...", "internal/world/...", "internal/e2e/...", "test/..."},
+	Top:        []string{"cmd/...", "internal/world/...", "e2e/...", "scripts/..."},
 	MaxImports: 5,
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
