@@ -1,0 +1,147 @@
+package helper
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"z2mha/internal/host/helperapi"
+)
+
+// The words for people. Each say function writes one result.
+
+func sayInfo(w io.Writer, r helperapi.InfoResult) {
+	fmt.Fprintf(w, "%s: %s\n", r.Port, r.Stick)
+	fmt.Fprintf(w, "  address  %s\n", r.IEEE)
+	fmt.Fprintf(w, "  state    %s\n", stateInWords(r.State))
+	if n := r.Network; n != nil {
+		fmt.Fprintf(w, "  network  PAN %s, extended PAN %s, channel %d\n", n.PanID, n.ExtPanID, n.Channel)
+	}
+	if r.USB != nil {
+		fmt.Fprintf(w, "  USB      %s\n", usbInWords(*r.USB))
+	}
+}
+
+func stateInWords(state string) string {
+	if state == helperapi.StateHold {
+		return state + " (its radio is silent)"
+	}
+	return state + " (its radio is on)"
+}
+
+func usbInWords(u helperapi.USB) string {
+	return strings.TrimSpace(fmt.Sprintf("%s:%s %s %s %s", u.VendorID, u.ProductID, u.Manufacturer, u.Product, u.Serial))
+}
+
+func sayRead(w io.Writer, r helperapi.ReadResult, items int) {
+	fmt.Fprintf(w, "%s: %d items of %s\n", r.Path, items, r.Stick)
+	fmt.Fprintf(w, "%s says which firmware they are from; keep both, they hold the network's keys\n", notePath(r.Path))
+	if r.State != helperapi.StateHold {
+		fmt.Fprintf(w, "the stick is on air (%s): its memory lags up to 1001 frames behind; park it first for an exact copy\n", r.State)
+	}
+}
+
+func sayWrite(w io.Writer, port string, r helperapi.WriteResult) {
+	n := r.Report
+	if n.Boots == 0 {
+		fmt.Fprintf(w, "%s holds the image already; nothing was written\n", port)
+		return
+	}
+	fmt.Fprintf(w, "%s holds the image: %d items written and read back, %d deleted, %d were right; state %s\n",
+		port, n.Written, n.Deleted, n.Unchanged, stateInWords(r.State))
+	if r.KeptPath != "" {
+		fmt.Fprintf(w, "what it held before is in %s\n", r.KeptPath)
+	}
+}
+
+func sayVerify(w io.Writer, r helperapi.VerifyResult) {
+	if r.Equal {
+		fmt.Fprintln(w, "the stick holds the image")
+		return
+	}
+	for _, d := range r.Differs {
+		fmt.Fprintln(w, d)
+	}
+}
+
+func saySilence(w io.Writer, port string, s helperapi.Silence) {
+	how := "was silent already"
+	if s.Reset {
+		how = "was reset"
+	}
+	fmt.Fprintf(w, "%s %s; state %s, read back %s\n", port, how, stateInWords(s.State), s.At.Local().Format("15:04:05"))
+}
+
+func sayProbe(w io.Writer, r helperapi.ProbeResult) {
+	if r.TTY != nil {
+		fmt.Fprintf(w, "port     %s: %s\n", r.TTY.Path, portInWords(*r.TTY))
+		sayHolders(w, r.Holders)
+	}
+	for _, d := range []*helperapi.DataDir{r.Data, r.Staging} {
+		if d != nil {
+			fmt.Fprintf(w, "folder   %s: %s\n", d.Path, dirInWords(*d))
+		}
+	}
+	sayHolders(w, r.DataHolders)
+	if r.Version != "" {
+		fmt.Fprintf(w, "program  Zigbee2MQTT %s\n", r.Version)
+	}
+	if r.Blind {
+		fmt.Fprintf(w, "unsure   %s; somebody unseen may use port or folder\n", r.BlindReason)
+	}
+}
+
+func portInWords(t helperapi.TTY) string {
+	switch {
+	case !t.Present:
+		return "not there"
+	case t.USB != nil:
+		return usbInWords(*t.USB)
+	}
+	return "present"
+}
+
+func dirInWords(d helperapi.DataDir) string {
+	room := fmt.Sprintf("%.1f of %.1f GB free", float64(d.FreeBytes)/1e9, float64(d.TotalBytes)/1e9)
+	if !d.Exists {
+		return "not there, " + room
+	}
+	return room
+}
+
+func sayHolders(w io.Writer, holders []helperapi.Holder) {
+	for _, h := range holders {
+		why := h.Why
+		if h.Locked {
+			why = "locked"
+		}
+		fmt.Fprintf(w, "  used by %s (pid %d) %s\n", h.Command, h.PID, why)
+	}
+}
+
+func sayManifest(w io.Writer, m helperapi.ManifestResult) {
+	for _, f := range m.Files {
+		if f.Link != "" {
+			fmt.Fprintf(w, "%-16s  %10s  %s -> %s\n", "link", "", f.Path, f.Link)
+			continue
+		}
+		fmt.Fprintf(w, "%.16s  %10d  %s\n", f.SHA256, f.Size, f.Path)
+	}
+	for _, s := range m.Skipped {
+		fmt.Fprintf(w, "skipped %s\n", s)
+	}
+	for _, c := range m.Changing {
+		fmt.Fprintf(w, "keeps changing: %s\n", c)
+	}
+}
+
+func sayPromote(w io.Writer, r helperapi.PromoteResult) {
+	if r.Undone {
+		fmt.Fprintf(w, "%s is as it was before\n", r.Data)
+	} else {
+		fmt.Fprintf(w, "%s is new: %d files, read back (%s)\n", r.Data, r.Files, r.Method)
+	}
+	if r.Previous != "" {
+		fmt.Fprintf(w, "what it was lies in %s\n", r.Previous)
+	}
+}

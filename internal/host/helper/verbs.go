@@ -1,0 +1,70 @@
+package helper
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"z2mha/internal/host/helperapi"
+)
+
+// A verb is one thing the helper does.
+type verb struct {
+	name   string
+	form   string // arguments, for the help text
+	about  string
+	writes bool // it changes a stick or the disk, and must not be cut short
+	run    func(*call) error
+}
+
+func verbs() []verb {
+	return []verb{
+		{helperapi.VerbInfo, "PORT", "say which stick is there, changing nothing", false, runInfo},
+		{helperapi.VerbRead, "PORT [-o FILE]", "read the stick's memory, interchangeable with zigpy-znp", false, runRead},
+		{helperapi.VerbWrite, "IMAGE PORT", "make a parked stick hold an image: only what differs, read back", true, runWrite},
+		{helperapi.VerbVerify, "IMAGE PORT", "compare a stick with an image", false, runVerify},
+		{helperapi.VerbReset, "PORT", "reset the stick; its radio is silent afterwards", true, runReset},
+		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark},
+		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe},
+		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest},
+		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID", "make staging the data directory; --undo takes it back", true, runPromote},
+		{helperapi.VerbSFTP, "[--read-only]", "serve SFTP on stdin and stdout", false, runSFTP},
+		{helperapi.VerbVersion, "", "say which helper this is", false, runVersion},
+	}
+}
+
+func findVerb(name string) (verb, bool) {
+	all := verbs()
+	i := slices.IndexFunc(all, func(v verb) bool { return v.name == name })
+	if i < 0 {
+		return verb{}, false
+	}
+	return all[i], true
+}
+
+// usage is the whole help text.
+func usage() string {
+	var b strings.Builder
+	b.WriteString(`znp-helper works on a Z-Stack coordinator stick and on Zigbee2MQTT's data directory.
+
+  znp-helper read /dev/ttyUSB0 -o backup.json
+  znp-helper write backup.json tcp://192.168.1.7:6638
+
+PORT is a device such as /dev/serial/by-id/... or tcp://host:port. Nothing else may
+use it meanwhile: stop Zigbee2MQTT first. IMAGE is a file, or - for standard input.
+
+`)
+	for _, v := range verbs() {
+		fmt.Fprintf(&b, "  %-10s%s\n", v.name, v.about)
+	}
+	b.WriteString(`
+"znp-helper VERB --help" lists the arguments of one verb. On a terminal, and with -o,
+it prints text; elsewhere one JSON object a line, errors on standard error.
+
+Exit status:
+`)
+	for _, e := range helperapi.Exits() {
+		fmt.Fprintf(&b, "  %-4d%-12s%s\n", int(e), e, e.Meaning())
+	}
+	return b.String()
+}
