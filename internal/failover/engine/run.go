@@ -109,6 +109,7 @@ func (e *execution) note(ev plan.Event, s plan.Step, ce *evidence, text string, 
 		return fmt.Errorf("write the journal of run %s: %w", e.plan.ID, err)
 	}
 	e.prog = e.prog.After(entry)
+	e.c.parts.Log.Info("run", "network", e.net.Name, "run", e.plan.ID, "event", ev, "step", s.ID, "node", s.Node, "note", text, "took", took)
 	r := Report{Event: ev, Step: s, Note: text, Took: took}
 	if ce != nil {
 		r.Saw = ce.Saw
