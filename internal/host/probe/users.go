@@ -24,7 +24,8 @@ func holders(users []user) []helperapi.Holder {
 }
 
 // usersOf finds the processes that work on dir, a path without links. An error that
-// wraps errBlind comes with those that could be seen.
+// wraps errBlind comes with those that could be seen. Arguments can always be seen, so
+// a hidden process counts only when it may be Zigbee2MQTT.
 func usersOf(dir string) ([]user, error) {
 	all, err := others()
 	if err != nil {
@@ -38,7 +39,7 @@ func usersOf(dir string) ([]user, error) {
 			continue // a kernel thread, or somebody who typed the name of the directory
 		}
 		why, err := uses(p, words, dir)
-		if hides(err) {
+		if hides(err) && runsZigbee2MQTT(words) {
 			hidden++
 		}
 		if why != "" {

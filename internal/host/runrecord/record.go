@@ -16,7 +16,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -51,12 +50,15 @@ type Record struct {
 	Error    *helperapi.Error    `json:"error,omitempty"`
 }
 
-var validRun = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+const (
+	runIDLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	maxRunID     = 100
+)
 
 func checkRun(run string) error {
-	if !validRun.MatchString(run) {
+	if run == "" || len(run) > maxRunID || run[0] == '.' || strings.Trim(run, runIDLetters) != "" {
 		return helperapi.Errorf(helperapi.ExitUsage,
-			"run id %q: use up to 100 letters, digits, dots, dashes and underscores", run)
+			"run id %q: use up to %d letters, digits, dots, dashes and underscores", run, maxRunID)
 	}
 	return nil
 }
