@@ -8,6 +8,7 @@ package deptest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -29,12 +30,14 @@ type Rules struct {
 	// Allowed lists, for packages with a narrower choice than their layer, all
 	// that they may import of the module.
 	Allowed map[string][]string
+	// Reach lists, for programs that are to stay small, everything of the module
+	// that they may contain, however it gets in.
+	Reach map[string][]string
 	// Core is what any adapter may import beside its own family (its parent, its
 	// children); BuiltOver are the adapters that stand on another.
 	Core      []string
 	BuiltOver map[string][]string
-	// Top packages put things together and may import everything but each other's
-	// commands.
+	// Top packages put things together and may import everything but commands.
 	Top []string
 	// MaxImports of the module hint that a package does two jobs; Wide are the
 	// exceptions, each with its reason.
@@ -49,6 +52,9 @@ func (r Rules) Check(packages []Package) []string {
 		wrong = append(wrong, r.checkArrows(p)...)
 		wrong = append(wrong, r.checkPure(p)...)
 		wrong = append(wrong, r.checkWidth(p)...)
+	}
+	for _, program := range slices.Sorted(maps.Keys(r.Reach)) {
+		wrong = append(wrong, r.checkReach(program, packages)...)
 	}
 	slices.Sort(wrong)
 	return wrong
@@ -112,6 +118,31 @@ func (r Rules) checkWidth(p Package) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("%s imports %d packages of this module: does it do two jobs? (if not, give the reason in Wide)", p.Path, n)}
+}
+
+// checkReach follows the arrows from a program and names the first one that leads
+// out of what it may contain.
+func (r Rules) checkReach(program string, packages []Package) []string {
+	imports := map[string][]string{}
+	for _, p := range packages {
+		imports[p.Path] = p.project()
+	}
+	var wrong []string
+	seen := map[string]bool{}
+	for queue := []string{program}; len(queue) > 0; queue = queue[1:] {
+		for _, to := range imports[queue[0]] {
+			switch {
+			case seen[to]:
+			case matchesAny(r.Reach[program], to):
+				queue = append(queue, to)
+			default:
+				wrong = append(wrong, fmt.Sprintf("%s contains %s, by way of %s: it may contain only %s",
+					program, to, queue[0], orNothing(r.Reach[program])))
+			}
+			seen[to] = true
+		}
+	}
+	return wrong
 }
 
 // project are the imports that lie in the module.

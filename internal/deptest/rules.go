@@ -25,22 +25,28 @@ var ProjectRules = Rules{
 		// The controller's mind declares what it needs and knows no adapter.
 		"internal/failover/engine/...": core,
 		"internal/failover/status/...": core,
-		// The helper runs on a stranger's host: it is to stay small.
-		"cmd/znp-helper": {
-			"internal/dongle/...",
-			"internal/host/helper/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord",
-		},
 		// Pages are filled by others.
 		"web/...": {"web/..."},
 		// The configuration is what a person wrote, not what is done with it.
 		"internal/config": {},
 	},
 
+	// The helper runs on a stranger's host.
+	Reach: map[string][]string{
+		"cmd/znp-helper": {
+			"internal/dongle/zigbee", "internal/dongle/unpi", "internal/dongle/nvimage",
+			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram",
+			"internal/host/helper", "internal/host/helperapi",
+			"internal/host/probe", "internal/host/datadir", "internal/host/runrecord",
+			"internal/storage/durable",
+		},
+	},
+
 	Core: core,
 	BuiltOver: map[string][]string{
 		"internal/dongle/nvram":   {"internal/dongle/znp"},
 		"internal/dongle/znpsim":  {"internal/dongle/port"}, // a pseudo-terminal is opened like a stick
-		"internal/host/helper":    {"internal/dongle/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord"},
+		"internal/host/helper":    {"internal/storage/durable", "internal/dongle/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord"},
 		"internal/host/datadir":   {"internal/storage/durable"},
 		"internal/host/probe":     {"internal/dongle/port"},
 		"internal/host/runrecord": {"internal/storage/durable"},
