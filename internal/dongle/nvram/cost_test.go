@@ -34,7 +34,7 @@ func TestCostOnTheWire(t *testing.T) {
 	read := costOfReading(t, formed)
 	report := costOfWriting(t, formed, reset)
 
-	t.Logf("%-24s %9s %7s %8s %8s %8s   seconds computed: wire, with 5 ms, with 15 ms per exchange", "", "exchanges", "bytes", "wire", "5 ms", "15 ms")
+	t.Logf("%-24s %9s %7s %8s %8s %8s", "", "exchanges", "bytes", "wire s", "5 ms", "15 ms")
 	logRow(t, "read, ours", read)
 	logRow(t, "read, zigpy-znp", zigpyRead)
 	logRow(t, "load: compare", report.Compare)

@@ -25,8 +25,10 @@ type WriteOptions struct {
 	AnyRevision bool
 	// ExpectBefore is the Hash of what the stick must hold, "" for anything.
 	ExpectBefore string
-	// Resume is for an earlier Write of the same image that was cut off: the stick
-	// is reset even when nothing differs any more.
+	// Resume is for an earlier Write of the same image that was cut off: the stick may
+	// hold part of it, so ExpectBefore is not looked at, and it is reset even when
+	// nothing differs any more. Keep then gets a half-loaded image; the one worth
+	// keeping is that of the first Write.
 	Resume bool
 	// Keep gets what the stick holds. It must have made that durable when it
 	// returns, because the next thing to happen is a write. It is not called when

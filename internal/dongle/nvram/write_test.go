@@ -204,7 +204,8 @@ func TestACutOffLoadIsNeverResumed(t *testing.T) {
 			t.Fatalf("cut at write %d: the stick still says that it is commissioned", n)
 		}
 		f.fault = nil
-		if _, err := nvram.Write(context.Background(), f.dial(t), nvimagetest.Formed(), byOurs); err != nil {
+		goOn := nvram.WriteOptions{From: nvimagetest.Stick, ExpectBefore: "what was there first", Resume: true}
+		if _, err := nvram.Write(context.Background(), f.dial(t), nvimagetest.Formed(), goOn); err != nil {
 			t.Fatalf("load after a cut at write %d: %v", n, err)
 		}
 		if changes := nvimage.Diff(booted(nvimagetest.Formed()), f.memory); len(changes) > 0 {
