@@ -18,7 +18,8 @@ export GOOS=linux CGO_ENABLED=0
 mkdir -p "$(dirname "$out")"
 temp=$(mktemp -d "$(dirname "$out")/.build-XXXXXX")
 trap 'rm -rf "$temp"' EXIT
-go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$temp/znp-helper" ./cmd/znp-helper
+# Without inlining it is 4 to 7 % smaller; it waits for the stick, not for the CPU.
+go build -trimpath -buildvcs=false -gcflags=all=-l -ldflags '-s -w' -o "$temp/znp-helper" ./cmd/znp-helper
 gzip -n9 <"$temp/znp-helper" >"$temp/gz"
 mv "$temp/gz" "$out"
 printf 'znp-helper linux/%s: %d bytes, %d packed\n' "$arch" "$(wc -c <"$temp/znp-helper")" "$(wc -c <"$out")"
