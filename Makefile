@@ -32,6 +32,7 @@ build: helpers ## build bin/z2mha, bin/znp-helper and bin/znp-sim
 .PHONY: helpers generate
 generate: helpers ## make everything that is made from sources
 helpers: $(HELPERS) ## build the znp-helper for each kind of host (HELPER_ARCHES)
+	@:
 
 $(HELPER_DIR)/znp-helper-linux-%.gz: $(HELPER_SOURCES)
 	@scripts/build-helper.sh $* $@
