@@ -35,8 +35,8 @@ func (c *Conn) Subscribe(ctx context.Context, filter string, handle func(Message
 	token := client.Subscribe(filter, 1, nil)
 	c.wire.Unlock()
 	err = await(ctx, token)
-	if err != nil && ctx.Err() == nil && c.connected() != client {
-		return cancel, nil // lost meanwhile; the next connection subscribes
+	if err != nil && ctx.Err() == nil {
+		return cancel, nil // the connection is lost; the next one subscribes
 	}
 	if err == nil {
 		err = c.agreed(token, filter)

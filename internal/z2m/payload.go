@@ -35,6 +35,7 @@ type Info struct {
 	PanID       zigbee.PanID
 	ExtPanID    zigbee.ExtPanID // as the stick tells it
 	Channel     zigbee.Channel
+	Revision    uint32 // firmware of the stick, 0 when it does not say
 	PermitJoin  bool
 }
 
@@ -45,6 +46,9 @@ func ParseInfo(payload []byte) (Info, error) {
 		PermitJoin  bool   `json:"permit_join"`
 		Coordinator struct {
 			Address string `json:"ieee_address"`
+			Meta    struct {
+				Revision json.RawMessage `json:"revision"`
+			} `json:"meta"`
 		} `json:"coordinator"`
 		Network struct {
 			Channel  uint8  `json:"channel"`
@@ -60,6 +64,7 @@ func ParseInfo(payload []byte) (Info, error) {
 	}
 	info := Info{Node: marker(p.Config.Marker), Version: p.Version, PermitJoin: p.PermitJoin,
 		PanID: zigbee.PanID(p.Network.PanID), Channel: zigbee.Channel(p.Network.Channel)}
+	_ = json.Unmarshal(p.Coordinator.Meta.Revision, &info.Revision) // other adapters write words there
 	var err error
 	if info.Coordinator, err = zigbee.ParseIEEE(p.Coordinator.Address); err != nil {
 		return Info{}, fmt.Errorf("bridge/info: coordinator: %w", err)

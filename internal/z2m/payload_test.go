@@ -39,7 +39,7 @@ func TestParseInfo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := z2m.Info{Node: "attic", Version: "2.14.1", Coordinator: 0x00124b0000000001, PanID: 0x4a21, ExtPanID: 0x0102030405060708, Channel: 15, PermitJoin: true}
+	want := z2m.Info{Node: "attic", Version: "2.14.1", Coordinator: 0x00124b0000000001, PanID: 0x4a21, ExtPanID: 0x0102030405060708, Channel: 15, Revision: 20240710, PermitJoin: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
