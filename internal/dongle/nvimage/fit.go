@@ -29,7 +29,9 @@ const MaxValue = 244
 // came without a note of its firmware.
 //
 // A table that only one side has is no misfit by itself: a stick makes ADDRMGR,
-// BINDING_TABLE and DEVICE_LIST when it forms a network.
+// BINDING_TABLE and DEVICE_LIST when it forms a network. On a stick without the flag
+// of Zigbee2MQTT these may also be incomplete and items may be torn: that is what a
+// load leaves that was cut off, and the next one must be able to complete it.
 func CheckFit(want *Image, from Stick, have *Image, onto Stick, f Fit) error {
 	c := &fitCheck{want: want, have: have, wantLayout: want.Layout(), haveLayout: have.Layout()}
 	c.firmware(from, onto, f)
@@ -89,7 +91,7 @@ func (c *fitCheck) itemLengths() {
 	}
 	links := OSAL(ApsLinkKeyTable)
 	w, h := c.wantLayout.Items[links], c.haveLayout.Items[links]
-	if w != 0 && h != 0 && w != h {
+	if w != 0 && h != 0 && w != h && c.have.Configured() {
 		c.add("%v has %d bytes in the image, %d on the stick: the firmwares differ in table sizes, flash the same one on both", links, w, h)
 	}
 	for _, id := range c.want.IDs() {
@@ -103,7 +105,7 @@ func (c *fitCheck) tables() {
 	for _, table := range Tables() {
 		name := TableName(table)
 		w, h := c.wantLayout.Counts[table], c.haveLayout.Counts[table]
-		if w != 0 && h != 0 && w != h {
+		if w != 0 && h != 0 && w != h && !c.unfinished(table) {
 			c.add("%s has %d entries in the image, %d on the stick: the firmwares differ in table sizes, flash the same one on both", name, w, h)
 		}
 		if w == 0 && h != 0 && alwaysThere(table) {
@@ -111,6 +113,12 @@ func (c *fitCheck) tables() {
 		}
 		c.entryLengths(table)
 	}
+}
+
+// unfinished says that the stick holds only the beginning of a table because a load
+// was cut off. The stack never makes part of a table itself.
+func (c *fitCheck) unfinished(table uint16) bool {
+	return !c.have.Configured() && !alwaysThere(table) && c.haveLayout.Counts[table] < c.wantLayout.Counts[table]
 }
 
 // alwaysThere says that the stack makes the table at its first start.
@@ -122,7 +130,7 @@ func alwaysThere(table uint16) bool {
 // the stack is known to make them.
 func (c *fitCheck) entryLengths(table uint16) {
 	length, where := EntryLen(table), "Z-Stack 3.x.0 has"
-	if n := c.haveLayout.EntryLen[table]; n != 0 {
+	if n := c.haveLayout.EntryLen[table]; n != 0 && (length == 0 || c.have.Configured()) {
 		length, where = n, "the stick has"
 	}
 	if length == 0 {

@@ -33,6 +33,18 @@ func TestCheckFit(t *testing.T) {
 		{name: "an old stick", from: old, onto: old, want: "only Z-Stack 3.x.0 can be loaded"},
 		{name: "other table counts", edit: func(_, have *nvimage.Image) { have.Set(nvimage.Entry(nvimage.DeviceList, 51), make([]byte, 16)) },
 			want: "DEVICE_LIST has 51 entries in the image, 52 on the stick"},
+		{name: "a stick on which a load was cut off", edit: func(_, have *nvimage.Image) {
+			have.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
+			for i := uint16(100); i < 257; i++ {
+				have.Delete(nvimage.Entry(nvimage.AddrMgr, i))
+			}
+			have.Set(nvimage.Entry(nvimage.TclkTable, 0), make([]byte, 10))
+			have.Set(nvimage.OSAL(nvimage.ApsLinkKeyTable), make([]byte, 10))
+		}},
+		{name: "a smaller stick on which a load was cut off", edit: func(_, have *nvimage.Image) {
+			have.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
+			have.Delete(nvimage.Entry(nvimage.TclkTable, 199))
+		}, want: "TCLK_TABLE has 200 entries in the image, 199 on the stick"},
 		{name: "a table cut out", edit: func(want, _ *nvimage.Image) { cutTable(want, nvimage.TclkTable) },
 			want: "TCLK_TABLE is not in the image but has 200 entries on the stick"},
 		{name: "a short entry", edit: func(want, _ *nvimage.Image) { want.Set(nvimage.Entry(nvimage.TclkTable, 7), []byte{1}) },

@@ -178,3 +178,11 @@ func (f *fake) nvUpdate(id nvimage.ID, v []byte) []byte {
 func nvID(d []byte) nvimage.ID { return nvimage.ID{Item: u16(d[1:]), Sub: u16(d[3:])} }
 
 func u16(d []byte) uint16 { return binary.LittleEndian.Uint16(d) }
+
+// tear leaves half of an item, as a power cut in the middle of its write may.
+func (f *fake) tear(id nvimage.ID) {
+	v, _ := f.memory.Get(id)
+	if len(v) > 1 && id != nvimage.OSAL(nvimage.ExtAddr) {
+		f.memory.Set(id, v[:len(v)/2])
+	}
+}

@@ -246,4 +246,3 @@ func (w *writer) changeAndCount(ctx context.Context, c nvimage.Change) error {
 	}
 	return nil
 }
-

@@ -183,15 +183,23 @@ func TestWriteRefuses(t *testing.T) {
 // A load that ends anywhere must leave a stick that Zigbee2MQTT does not resume, and
 // the next load must complete it.
 func TestACutOffLoadIsNeverResumed(t *testing.T) {
-	total := countRequests(t)
-	for n := 1; n <= total; n += 7 {
-		f := newFake(withOtherKey())
+	t.Run("onto a stick of another network", func(t *testing.T) { cutOffLoads(t, withOtherKey(), 1) })
+	t.Run("onto a reset stick", func(t *testing.T) { cutOffLoads(t, nvimagetest.Reset(2), 17) })
+}
+
+// cutOffLoads cuts every step-th write of a load off and completes the load.
+func cutOffLoads(t *testing.T, onto *nvimage.Image, step int) {
+	total := countWrites(t, onto)
+	for n := 1; n <= total; n += step {
+		f := newFake(onto)
 		left := n
 		f.fault = func(r unpi.Frame) error {
-			if _, ok := written(r); !ok {
+			id, ok := written(r)
+			if !ok {
 				return nil
 			}
 			if left--; left == 0 {
+				f.tear(id)
 				return znptest.ErrUnplug
 			}
 			return nil
@@ -331,9 +339,10 @@ func booted(m *nvimage.Image) *nvimage.Image {
 	return m
 }
 
-func countRequests(t *testing.T) int {
+// countWrites counts the items that a load of Formed writes or deletes.
+func countWrites(t *testing.T, onto *nvimage.Image) int {
 	t.Helper()
-	f := newFake(withOtherKey())
+	f := newFake(onto)
 	if _, err := nvram.Write(context.Background(), f.dial(t), nvimagetest.Formed(), byOurs); err != nil {
 		t.Fatal(err)
 	}
