@@ -1,0 +1,97 @@
+// Package service knows how service managers are asked to start and stop
+// Zigbee2MQTT and what their answers mean. It is tables and parsers: it runs
+// nothing.
+//
+// An answer is a hint. A stop that "succeeded" may leave the process saving for
+// seconds, a start that "succeeded" may be followed by an exit; only a look at the
+// processes tells.
+package service
+
+import (
+	"errors"
+	"fmt"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/remote"
+)
+
+// A Kind is a service manager.
+type Kind string
+
+const (
+	Systemd  Kind = "systemd"
+	OpenRC   Kind = "openrc"
+	Commands Kind = "commands" // the user's own lines of shell
+)
+
+// Config says which service Zigbee2MQTT is on a host. Systemd and OpenRC need
+// Unit; Commands needs Start and Stop.
+type Config struct {
+	Kind Kind
+	Unit string // systemd unit or OpenRC service
+
+	Start, Stop string
+	Status      string // optional: exit status 0 means that it runs
+	Kill        string // optional
+}
+
+// A Manager is one service under one service manager. Commands are to be run as
+// root.
+type Manager interface {
+	Stop() remote.Command
+	Start() remote.Command
+	// Status asks without changing anything; false: there is no way to ask.
+	Status() (remote.Command, bool)
+	// State reads the answer to Status.
+	State(remote.Output) network.ServiceState
+	// Kill ends the service at once; false: there is no way to.
+	Kill() (remote.Command, bool)
+	// Clear makes the manager forget a state that outlived the process, which would
+	// keep it from starting; false: it has no such memory.
+	Clear() (remote.Command, bool)
+	// Judge returns nil when what a stop or start answered leaves hope that it was
+	// carried out, or an error that says what to do.
+	Judge(Verb, remote.Output) error
+}
+
+// A Verb is what was asked of the manager.
+type Verb string
+
+const (
+	VerbStart Verb = "start"
+	VerbStop  Verb = "stop"
+)
+
+// New returns the manager for c.
+func New(c Config) (Manager, error) {
+	switch c.Kind {
+	case Systemd, OpenRC:
+		if c.Unit == "" {
+			return nil, fmt.Errorf("service: %s needs the name of the unit", c.Kind)
+		}
+	case Commands:
+		if c.Start == "" || c.Stop == "" {
+			return nil, errors.New("service: commands of your own need both start and stop")
+		}
+	}
+	switch c.Kind {
+	case Systemd:
+		return systemd{unit: c.Unit}, nil
+	case OpenRC:
+		return openrc{name: c.Unit}, nil
+	case Commands:
+		return commands{c}, nil
+	}
+	return nil, fmt.Errorf("service: kind %q is unknown; use systemd, openrc or commands of your own", c.Kind)
+}
+
+func asRoot(argv ...string) remote.Command { return remote.Command{Argv: argv, Become: true} }
+
+// missing recognises a command that the shell could not run.
+func missing(verb Verb, out remote.Output, remedy string) error {
+	switch out.Exit {
+	case 126, 127:
+		return &network.RefusedError{What: string(verb) + " the service", Why: out.Said(), Remedy: remedy}
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package service_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/remote"
+	"z2mha/internal/host/service"
+)
+
+var configs = map[service.Kind]service.Config{
+	service.Systemd:  {Kind: service.Systemd, Unit: "zigbee2mqtt"},
+	service.OpenRC:   {Kind: service.OpenRC, Unit: "zigbee2mqtt"},
+	service.Commands: {Kind: service.Commands, Start: "z2m up &", Stop: "z2m down", Status: "z2m is-up", Kill: "z2m kill"},
+}
+
+func manager(t *testing.T, kind service.Kind) service.Manager {
+	t.Helper()
+	m, err := service.New(configs[kind])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestCommandLines(t *testing.T) {
+	for kind, want := range map[service.Kind][]string{
+		service.Systemd: {
+			"sudo -n -- systemctl stop zigbee2mqtt",
+			"sudo -n -- systemctl start zigbee2mqtt",
+			"systemctl show -p LoadState,ActiveState,SubState,MainPID,UnitFileState zigbee2mqtt",
+			"sudo -n -- systemctl kill -s KILL zigbee2mqtt",
+			"sudo -n -- systemctl reset-failed zigbee2mqtt",
+		},
+		service.OpenRC: {
+			"sudo -n -- rc-service zigbee2mqtt stop",
+			"sudo -n -- rc-service zigbee2mqtt start",
+			"sudo -n -- rc-service zigbee2mqtt status",
+			"-",
+			"sudo -n -- rc-service zigbee2mqtt zap",
+		},
+		service.Commands: {
+			"sudo -n -- /bin/sh -c 'z2m down'",
+			"sudo -n -- /bin/sh -c 'z2m up &'",
+			"sudo -n -- /bin/sh -c 'z2m is-up'",
+			"sudo -n -- /bin/sh -c 'z2m kill'",
+			"-",
+		},
+	} {
+		m := manager(t, kind)
+		got := []string{m.Stop().Line(remote.BecomeSudo), m.Start().Line(remote.BecomeSudo)}
+		for _, optional := range []func() (remote.Command, bool){m.Status, m.Kill, m.Clear} {
+			line := "-"
+			if cmd, ok := optional(); ok {
+				line = cmd.Line(remote.BecomeSudo)
+			}
+			got = append(got, line)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", kind, diff)
+		}
+	}
+}
+
+func TestState(t *testing.T) {
+	show := func(load, active, sub string) string {
+		return "LoadState=" + load + "\nActiveState=" + active + "\nSubState=" + sub + "\nMainPID=0\nUnitFileState=disabled\n"
+	}
+	for _, tt := range []struct {
+		name string
+		kind service.Kind
+		out  string
+		exit int
+		want network.ServiceState
+	}{
+		{"runs", service.Systemd, show("loaded", "active", "running"), 0, network.ServiceRunning},
+		{"is still stopping", service.Systemd, show("loaded", "deactivating", "stop-sigterm"), 0, network.ServiceRunning},
+		{"waits for its automatic restart", service.Systemd, show("loaded", "activating", "auto-restart"), 0, network.ServiceRunning},
+		{"is stopped", service.Systemd, show("loaded", "inactive", "dead"), 0, network.ServiceStopped},
+		{"is masked and stopped", service.Systemd, show("masked", "inactive", "dead"), 0, network.ServiceStopped},
+		{"has failed", service.Systemd, show("loaded", "failed", "failed"), 0, network.ServiceFailed},
+		{"has no unit", service.Systemd, show("not-found", "inactive", "dead"), 0, network.ServiceUnknown},
+		{"has no manager", service.Systemd, "", 127, network.ServiceUnknown},
+		{"runs", service.OpenRC, " * status: started\n", 0, network.ServiceRunning},
+		{"is stopped", service.OpenRC, " * status: stopped\n", 3, network.ServiceStopped},
+		{"has crashed", service.OpenRC, " * status: crashed\n", 32, network.ServiceFailed},
+		{"does not exist", service.OpenRC, "", 1, network.ServiceUnknown},
+		{"runs", service.Commands, "", 0, network.ServiceRunning},
+		{"is stopped", service.Commands, "", 3, network.ServiceStopped},
+		{"has a broken status command", service.Commands, "", 127, network.ServiceUnknown},
+	} {
+		t.Run(string(tt.kind)+" "+tt.name, func(t *testing.T) {
+			got := manager(t, tt.kind).State(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit})
+			if got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestJudge(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		kind service.Kind
+		verb service.Verb
+		said string
+		exit int
+		want string
+	}{
+		{"a masked unit", service.Systemd, service.VerbStart, "Failed to start zigbee2mqtt.service: Unit zigbee2mqtt.service is masked.", 1,
+			`start zigbee2mqtt: Failed to start zigbee2mqtt.service: Unit zigbee2mqtt.service is masked.; run "systemctl unmask zigbee2mqtt" on the host`},
+		{"a unit of another name", service.Systemd, service.VerbStop, "Failed to stop zigbee2mqtt.service: Unit zigbee2mqtt.service not loaded.", 5,
+			`stop zigbee2mqtt: Failed to stop zigbee2mqtt.service: Unit zigbee2mqtt.service not loaded.; check the name of the unit with "systemctl list-unit-files"`},
+		{"the ghost error of a stop", service.OpenRC, service.VerbStop, " * ERROR: zigbee2mqtt failed to stop", 1, ""},
+		{"a start that failed", service.OpenRC, service.VerbStart, " * ERROR: zigbee2mqtt failed to start", 1,
+			`start zigbee2mqtt: * ERROR: zigbee2mqtt failed to start; see "rc-service zigbee2mqtt status" and the log on the host`},
+		{"a service of another name", service.OpenRC, service.VerbStop, "rc-service: service `zigbee2mqtt' does not exist", 1,
+			"stop zigbee2mqtt: rc-service: service `zigbee2mqtt' does not exist; check the name of the service with \"rc-service --list\""},
+		{"a command that failed", service.Commands, service.VerbStart, "no such container", 1,
+			"start Zigbee2MQTT: the configured command ended with status 1: no such container; try the command on the host by hand"},
+		{"success", service.Systemd, service.VerbStart, "", 0, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := manager(t, tt.kind).Judge(tt.verb, remote.Output{Stderr: []byte(tt.said), Exit: tt.exit})
+			got := ""
+			if err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, c := range []service.Config{
+		{Kind: "docker", Unit: "x"}, {Kind: service.Systemd}, {Kind: service.OpenRC}, {Kind: service.Commands, Start: "x"},
+	} {
+		if _, err := service.New(c); err == nil {
+			t.Errorf("%+v was accepted", c)
+		}
+	}
+}
