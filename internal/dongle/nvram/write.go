@@ -1,6 +1,7 @@
 package nvram
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -167,8 +168,10 @@ func (w *writer) clearFlag(ctx context.Context) error {
 	if err := meter(w.client.Client, &w.report.ReadBack, func() error { return w.check(ctx, gone) }); err != nil {
 		return err
 	}
-	if _, again := w.target.Get(flag); !again {
+	if value, again := w.target.Get(flag); !again {
 		w.report.Deleted++
+	} else if bytes.Equal(value, have) {
+		w.report.Unchanged-- // it is written again
 	}
 	return nil
 }
