@@ -22,8 +22,8 @@ import (
 // ScanOptions says what to leave out and how patient to be.
 type ScanOptions struct {
 	Exclude  Patterns
-	Rounds   int           // looks at the whole directory before giving up, 0 for 6
-	Pause    time.Duration // between two rounds, 0 for 200 ms
+	Rounds   int           // looks at the whole directory before giving up, 0 for 10
+	Pause    time.Duration // between two rounds, 0 for 100 ms
 	Progress func(done, total int)
 }
 
@@ -48,9 +48,9 @@ func Scan(ctx context.Context, dir string, o ScanOptions) (helperapi.ManifestRes
 	defer root.Close()
 	s := scanner{root: root, o: o, hashes: map[string]hashed{}}
 	result := helperapi.ManifestResult{Root: resolved}
-	for round := range cmp.Or(o.Rounds, 6) {
+	for round := range cmp.Or(o.Rounds, 10) {
 		if round > 0 {
-			if err := pause(ctx, cmp.Or(o.Pause, 200*time.Millisecond)); err != nil {
+			if err := pause(ctx, cmp.Or(o.Pause, 100*time.Millisecond)); err != nil {
 				return result, err
 			}
 		}

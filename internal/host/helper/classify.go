@@ -40,6 +40,8 @@ func exitOf(err error) helperapi.Exit {
 		{nvram.ErrReadBack, helperapi.ExitIO},
 		{znp.ErrTimeout, helperapi.ExitIO},
 		{znp.ErrPortLost, helperapi.ExitIO},
+		{fs.ErrNotExist, helperapi.ExitIO},
+		{fs.ErrPermission, helperapi.ExitIO},
 	}
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {

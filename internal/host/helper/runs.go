@@ -42,8 +42,12 @@ func (f *runFlags) complete(verb string) {
 	}
 }
 
-// stateHome is /var/lib/z2mha for root, and below the home directory for others.
+// stateHome is what Z2MHA_STATE says, else /var/lib/z2mha for root, and below the home
+// directory for others.
 func stateHome() string {
+	if dir := os.Getenv("Z2MHA_STATE"); filepath.IsAbs(dir) {
+		return dir
+	}
 	if os.Geteuid() == 0 {
 		return homeOfRoot
 	}

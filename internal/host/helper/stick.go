@@ -17,6 +17,9 @@ import (
 // connect opens a port and makes sure that a stick answers there.
 func connect(ctx context.Context, address string) (*znp.Client, error) {
 	rw, err := port.Open(ctx, address)
+	if exitOf(err) == helperapi.ExitInternal && err != nil {
+		return nil, helperapi.Errorf(helperapi.ExitIO, "%v", err) // nothing else can be wrong
+	}
 	if err != nil {
 		return nil, err
 	}
