@@ -16,6 +16,8 @@ var (
 	ErrStopped = errors.New("stopped on request")
 	// ErrReadBack: an item does not hold what was written to it.
 	ErrReadBack = errors.New("the stick does not hold what was written")
+	// ErrRebooted: the stick lost power, or crashed, and started again while it was written.
+	ErrRebooted = errors.New("the stick started again in the middle of the write")
 )
 
 // WriteOptions says under which conditions Write may write.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/unpi"
 	"z2mha/internal/dongle/znp"
 )
 
@@ -133,17 +134,35 @@ func (w *writer) keep() error {
 
 // load writes, reads back, and sets the flag when that has gone well.
 func (w *writer) load(ctx context.Context) error {
+	boots := w.client.Expect(isBoot)
+	defer boots.Close()
 	if onlyCounters(w.changes) {
-		return w.apply(ctx, w.changes)
+		return errors.Join(w.apply(ctx, w.changes), bootedMeanwhile(boots))
 	}
 	if err := w.clearFlag(ctx); err != nil {
 		return err
 	}
 	rest := slices.DeleteFunc(slices.Clone(w.changes), func(c nvimage.Change) bool { return c.ID == flag })
-	if err := w.apply(ctx, rest); err != nil {
+	if err := errors.Join(w.apply(ctx, rest), bootedMeanwhile(boots)); err != nil {
 		return err
 	}
 	return w.setFlag(ctx)
+}
+
+func isBoot(f unpi.Frame) bool {
+	const resetInd = 0x80
+	return f.Type == unpi.AREQ && f.Subsystem == unpi.SYS && f.ID == resetInd
+}
+
+// bootedMeanwhile fails when the stick has announced a boot: it may have cleared
+// what was right before.
+func bootedMeanwhile(boots *znp.Waiter) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := boots.Wait(ctx); err == nil {
+		return ErrRebooted
+	}
+	return nil
 }
 
 func onlyCounters(changes []nvimage.Change) bool {

@@ -431,3 +431,18 @@ func closed() <-chan struct{} {
 	close(c)
 	return c
 }
+
+func TestWriteNoticesABootInTheMiddle(t *testing.T) {
+	f := newFake(withOtherKey())
+	c := f.dial(t)
+	f.fault = func(r unpi.Frame) error {
+		if id, ok := written(r); ok && id == tclkSeed && f.boots == 0 {
+			f.boot()
+		}
+		return nil
+	}
+	_, err := nvram.Write(context.Background(), c, nvimagetest.Formed(), byOurs)
+	if !errors.Is(err, nvram.ErrRebooted) || f.memory.Configured() {
+		t.Errorf("configured %v, error %v", f.memory.Configured(), err)
+	}
+}
