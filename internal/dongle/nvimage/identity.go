@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"z2mha/internal/dongle/zigbee"
 )
@@ -77,13 +78,13 @@ func (m *Image) OnNetwork() bool {
 }
 
 // Resumable returns nil when a stick with this content resumes its network: nothing
-// is formed anew and no device has to join again. The error joins every reason
+// is formed anew and no device has to join again. The error lists every reason
 // against. STARTUP_OPTION is not looked at; Successor clears it.
 func (m *Image) Resumable() error {
-	var problems []error
-	fail := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	var problems []string
+	fail := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	if _, err := m.Identity(); err != nil {
-		problems = append(problems, err)
+		fail("%v", err)
 	}
 	if !m.Configured() {
 		fail("%v is not set: Zigbee2MQTT would not take the stick for commissioned", OSAL(HasConfiguredZStack3))
@@ -101,10 +102,13 @@ func (m *Image) Resumable() error {
 		fail("%v: the own address is not that of a coordinator", OSAL(Nib))
 	}
 	if _, err := m.sized(NwkKey, nwkKeyLen); err != nil {
-		problems = append(problems, err)
+		fail("%v", err)
 	}
 	if !bytes.Equal(m.items[OSAL(NwkActiveKeyInfo)], m.items[OSAL(NwkAlternKeyInfo)]) {
 		fail("%v and %v differ: the network key was being changed", OSAL(NwkActiveKeyInfo), OSAL(NwkAlternKeyInfo))
 	}
-	return errors.Join(problems...)
+	if len(problems) > 0 {
+		return errors.New(strings.Join(problems, "; "))
+	}
+	return nil
 }

@@ -47,8 +47,11 @@ func Reset(ctx context.Context, c *znp.Client) (Silence, error) {
 		return Silence{}, err
 	}
 	s, holdErr := hold(ctx, c)
-	if holdErr != nil {
-		return Silence{}, fmt.Errorf("after a reset: %w", errors.Join(holdErr, err))
+	switch {
+	case holdErr != nil && err != nil:
+		return Silence{}, fmt.Errorf("%w; after it: %w", err, holdErr)
+	case holdErr != nil:
+		return Silence{}, fmt.Errorf("after a reset: %w", holdErr)
 	}
 	s.Reset = err == nil
 	return s, nil

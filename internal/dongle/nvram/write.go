@@ -137,13 +137,13 @@ func (w *writer) load(ctx context.Context) error {
 	boots := w.client.Expect(isBoot)
 	defer boots.Close()
 	if onlyCounters(w.changes) {
-		return errors.Join(w.apply(ctx, w.changes), bootedMeanwhile(boots))
+		return bootedMeanwhile(boots, w.apply(ctx, w.changes))
 	}
 	if err := w.clearFlag(ctx); err != nil {
 		return err
 	}
 	rest := slices.DeleteFunc(slices.Clone(w.changes), func(c nvimage.Change) bool { return c.ID == flag })
-	if err := errors.Join(w.apply(ctx, rest), bootedMeanwhile(boots)); err != nil {
+	if err := bootedMeanwhile(boots, w.apply(ctx, rest)); err != nil {
 		return err
 	}
 	return w.setFlag(ctx)
@@ -154,15 +154,19 @@ func isBoot(f unpi.Frame) bool {
 	return f.Type == unpi.AREQ && f.Subsystem == unpi.SYS && f.ID == resetInd
 }
 
-// bootedMeanwhile fails when the stick has announced a boot: it may have cleared
-// what was right before.
-func bootedMeanwhile(boots *znp.Waiter) error {
+// bootedMeanwhile adds to err that the stick has announced a boot: it may have
+// cleared what was right before.
+func bootedMeanwhile(boots *znp.Waiter, err error) error {
 	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	if _, err := boots.Wait(ctx); err == nil {
-		return ErrRebooted
+	cancel() // only what has come already
+	_, none := boots.Wait(ctx)
+	switch {
+	case none != nil:
+		return err
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrRebooted, err)
 	}
-	return nil
+	return ErrRebooted
 }
 
 func onlyCounters(changes []nvimage.Change) bool {
