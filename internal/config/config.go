@@ -108,7 +108,7 @@ type Timing struct {
 	Stop   time.Duration // Zigbee2MQTT lets go of the stick
 	Start  time.Duration // Zigbee2MQTT is online
 	Prove  time.Duration // a device was heard
-	Watch  time.Duration // between two looks of a long wait
+	Watch  time.Duration // the new active is watched before it is believed
 }
 
 // DefaultTiming is used for what the file leaves out.
