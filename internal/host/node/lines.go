@@ -1,0 +1,150 @@
+package node
+
+import (
+	"path"
+
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/helperapi"
+	"z2mha/internal/host/remote"
+)
+
+// local are the entries of a data directory that stay with their host: logs,
+// firmware images, and the links that Zigbee2MQTT makes to its own modules.
+var local = []string{"/log", "/ota", "node_modules"}
+
+// unfinished are files that some program has not finished writing.
+const unfinished = "*.tmp*"
+
+// What stands for a value that is not known before the act, in Explain.
+const (
+	runWord      = "RUN"
+	revisionWord = "REVISION"
+	hashWord     = "HASH"
+)
+
+// Explain lists the command lines that op runs, in order, besides those that put
+// the helper in place when a connection is new. RUN, REVISION and HASH stand for
+// what only the act knows.
+func (n *Node) Explain(op engine.Op) []string {
+	switch op {
+	case engine.OpObserve:
+		return n.lines(append(n.statusCommands(), n.ofHelper(n.probeCall()))...)
+	case engine.OpStop:
+		return n.lines(n.service.Stop())
+	case engine.OpStart:
+		return n.explainStart()
+	case engine.OpInspect, engine.OpPark, engine.OpReset, engine.OpReadStick, engine.OpLoadStick:
+		return n.stick.explain(op)
+	case engine.OpCapture:
+		list := n.ofHelper(n.listCall(n.cfg.Data))
+		return n.lines(list, n.filesCommand(true), list)
+	case engine.OpStage:
+		list := n.ofHelper(n.listCall(n.cfg.Staging))
+		return n.lines(n.ofHelper(n.probeCall()), n.filesCommand(false), list, list)
+	case engine.OpPromote, engine.OpUnpromote:
+		return n.lines(n.ofHelper(n.promoteCall(runWord, op == engine.OpUnpromote)))
+	}
+	panic("node: operation " + string(op) + " is not explained")
+}
+
+func (n *Node) lines(commands ...remote.Command) []string {
+	var lines []string
+	for _, c := range commands {
+		lines = append(lines, c.Line(n.conn.Become()))
+	}
+	return lines
+}
+
+func (n *Node) statusCommands() []remote.Command {
+	if c, ok := n.service.Status(); ok {
+		return []remote.Command{c}
+	}
+	return nil
+}
+
+// explainStart marks the line that runs only when the service manager remembers a
+// process that is gone.
+func (n *Node) explainStart() []string {
+	lines := n.lines(n.statusCommands()...)
+	if c, ok := n.service.Clear(); ok {
+		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
+	}
+	return append(lines, n.service.Start().Line(n.conn.Become()))
+}
+
+// ofHelper is the command of a call, with the place where the helper lies, or
+// would lie.
+func (n *Node) ofHelper(c call) remote.Command { return c.command(n.helper.place()) }
+
+func (n *Node) filesCommand(readOnly bool) remote.Command {
+	return remote.SFTPCommand(filesArgv(n.helper.place(), readOnly))
+}
+
+func filesArgv(helper string, readOnly bool) []string {
+	return append([]string{helper}, helperapi.SFTPArgs{ReadOnly: readOnly}.Argv()...)
+}
+
+func (n *Node) probeCall() call {
+	args := helperapi.ProbeArgs{TTY: n.cfg.Dongle, Data: n.cfg.Data, Staging: n.cfg.Staging}
+	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Look}
+}
+
+func (n *Node) listCall(dir string) call {
+	args := helperapi.ManifestArgs{Dir: dir, Exclude: append([]string{unfinished}, local...), Attached: true}
+	return call{argv: args.Argv(), hold: true, timeout: n.cfg.Timeouts.Files}
+}
+
+func (n *Node) promoteCall(run string, undo bool) call {
+	args := helperapi.PromoteArgs{
+		Staging: n.cfg.Staging, Data: n.cfg.Data, Previous: path.Join(n.cfg.Previous, run),
+		Run: run, Local: local, Undo: undo, State: n.runs(),
+	}
+	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Files}
+}
+
+func (n *Node) infoCall() call {
+	args := helperapi.InfoArgs{Port: n.cfg.Dongle, Attached: true}
+	return call{argv: args.Argv(), hold: true, timeout: n.cfg.Timeouts.Look}
+}
+
+func (n *Node) parkCall(run string) call {
+	args := helperapi.SilenceArgs{Port: n.cfg.Dongle, Run: run, State: n.runs()}
+	return call{argv: args.ParkArgv(), timeout: n.cfg.Timeouts.Silence}
+}
+
+func (n *Node) resetCall(run string) call {
+	args := helperapi.SilenceArgs{Port: n.cfg.Dongle, Run: run, State: n.runs()}
+	return call{argv: args.ResetArgv(), timeout: n.cfg.Timeouts.Silence}
+}
+
+func (n *Node) readCall() call {
+	args := helperapi.ReadArgs{Port: n.cfg.Dongle, Attached: true}
+	return call{argv: args.Argv(), hold: true, timeout: n.cfg.Timeouts.Memory}
+}
+
+func (n *Node) writeCall(load network.StickLoad) call {
+	args := helperapi.WriteArgs{
+		Image: helperapi.Stdin, Port: n.cfg.Dongle, Run: load.Run,
+		FromRevision: load.From.Revision, AnyRevision: load.AnyRevision,
+		ExpectBefore: load.ExpectBefore, Keep: n.kept(), State: n.runs(),
+	}
+	c := call{argv: args.Argv(), timeout: n.cfg.Timeouts.Memory}
+	if load.Want != nil {
+		c.stdin = load.Want.Encode()
+	}
+	return c
+}
+
+// runs is where the helper keeps run records, "" when it chooses.
+func (n *Node) runs() string { return n.below("runs") }
+
+// kept is where the helper keeps old images of sticks, "" when it chooses.
+func (n *Node) kept() string { return n.below("kept") }
+
+func (n *Node) below(name string) string {
+	if n.cfg.State == "" {
+		return ""
+	}
+	return path.Join(n.cfg.State, name)
+}

@@ -1,0 +1,138 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/helperapi"
+	"z2mha/internal/host/remote"
+	"z2mha/internal/host/service"
+)
+
+// Observe asks the service manager and looks at processes, tty and disk. It is an
+// error when the look cannot see every process: an empty list would prove nothing.
+func (n *Node) Observe(ctx context.Context) (network.Observation, error) {
+	o, err := n.observe(ctx)
+	return o, n.wrap("look at the host", err)
+}
+
+func (n *Node) observe(ctx context.Context) (network.Observation, error) {
+	state, err := n.askService(ctx)
+	if err != nil {
+		return network.Observation{}, err
+	}
+	r, err := n.probe(ctx)
+	if err != nil {
+		return network.Observation{}, err
+	}
+	o := observation(r)
+	o.Node, o.At, o.TTY, o.Service = n.cfg.Name, time.Now(), n.cfg.Dongle, state
+	return o, nil
+}
+
+// askService returns what the service manager believes.
+func (n *Node) askService(ctx context.Context) (network.ServiceState, error) {
+	cmd, ok := n.service.Status()
+	if !ok {
+		return network.ServiceUnknown, nil
+	}
+	cmd.Timeout = n.cfg.Timeouts.Look
+	out, err := n.conn.Run(ctx, cmd)
+	if err != nil {
+		return network.ServiceUnknown, err
+	}
+	return n.service.State(out), nil
+}
+
+// probe is the helper's look at the host.
+func (n *Node) probe(ctx context.Context) (helperapi.ProbeResult, error) {
+	r, err := callOnce[helperapi.ProbeResult](ctx, n, n.probeCall())
+	if err != nil {
+		return r, err
+	}
+	if r.Blind {
+		return r, &network.RefusedError{
+			What: "see who uses stick and data", Why: r.BlindReason,
+			Remedy: "set become: sudo or doas for this node",
+		}
+	}
+	return r, nil
+}
+
+func observation(r helperapi.ProbeResult) network.Observation {
+	o := network.Observation{
+		HostID:      r.BootID,
+		Version:     r.Version,
+		TTYHolders:  processes(r.Holders),
+		DataHolders: processes(r.DataHolders),
+	}
+	if t := r.TTY; t != nil {
+		o.TTYPresent, o.TTYDevice = t.Present, t.Device
+		if t.USB != nil {
+			o.Stick = strings.Join(strings.Fields(t.USB.Manufacturer+" "+t.USB.Product+" "+t.USB.Serial), " ")
+		}
+	}
+	for _, d := range []*helperapi.DataDir{r.Data, r.Staging} {
+		if d != nil && (o.FreeBytes == 0 || d.FreeBytes < o.FreeBytes) {
+			o.FreeBytes = d.FreeBytes
+		}
+	}
+	if d := r.Data; d != nil && d.Exists {
+		o.DataExists, o.DataID = true, fmt.Sprintf("%d:%s", d.Device, d.Resolved)
+	}
+	return o
+}
+
+func processes(holders []helperapi.Holder) []network.Process {
+	var all []network.Process
+	for _, h := range holders {
+		all = append(all, network.Process{PID: h.PID, Command: h.Command})
+	}
+	return all
+}
+
+// StopService asks the service manager to stop Zigbee2MQTT.
+func (n *Node) StopService(ctx context.Context) error {
+	return n.wrap("stop Zigbee2MQTT", n.ask(ctx, service.VerbStop, n.service.Stop()))
+}
+
+// StartService asks the service manager to start Zigbee2MQTT, after it has been
+// made to forget a process that is no longer there.
+func (n *Node) StartService(ctx context.Context) error {
+	err := n.clearStale(ctx)
+	if err == nil {
+		err = n.ask(ctx, service.VerbStart, n.service.Start())
+	}
+	return n.wrap("start Zigbee2MQTT", err)
+}
+
+// clearStale makes the manager forget a state that no process bears out.
+func (n *Node) clearStale(ctx context.Context) error {
+	state, err := n.askService(ctx)
+	if err != nil || state != network.ServiceRunning && state != network.ServiceFailed {
+		return err
+	}
+	forget, ok := n.service.Clear()
+	if !ok {
+		return nil
+	}
+	r, err := n.probe(ctx)
+	if err != nil || observation(r).Runs() {
+		return err
+	}
+	forget.Timeout = n.cfg.Timeouts.Service
+	_, err = n.conn.Run(ctx, forget)
+	return err
+}
+
+func (n *Node) ask(ctx context.Context, verb service.Verb, cmd remote.Command) error {
+	cmd.Timeout = n.cfg.Timeouts.Service
+	out, err := n.conn.Run(ctx, cmd)
+	if err != nil {
+		return err
+	}
+	return n.service.Judge(verb, out)
+}

@@ -1,0 +1,222 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/helperapi"
+	"z2mha/internal/host/remote"
+	"z2mha/internal/z2m"
+	"z2mha/internal/z2m/yamledit"
+)
+
+// room is what must stay free on the host beyond the files sent.
+const room = 16 << 20
+
+// Stage makes the staging directory hold generation g with this node's own
+// configuration keys: it sends what differs, deletes what is too much and reads
+// all of it back. The data directory is only read.
+func (n *Node) Stage(ctx context.Context, g generation.Generation, depot engine.Depot, progress engine.Progress) (network.StageReport, error) {
+	s := &staging{n: n, depot: depot, progress: progress}
+	report, err := s.run(ctx, g)
+	return report, n.wrap("stage generation "+fmt.Sprint(g.Number), err)
+}
+
+type staging struct {
+	n        *Node
+	depot    engine.Depot
+	progress engine.Progress
+	files    *remote.Files
+	report   network.StageReport
+}
+
+// A wanted file has its bytes at hand, or in the depot.
+type wanted struct {
+	helperapi.File
+	content []byte // nil: in the depot
+}
+
+func (s *staging) run(ctx context.Context, g generation.Generation) (network.StageReport, error) {
+	r, err := s.n.probe(ctx)
+	if err != nil {
+		return s.report, err
+	}
+	if s.files, err = s.n.files(ctx, false); err != nil {
+		return s.report, err
+	}
+	defer s.files.Close()
+	want, err := s.want(g)
+	if err != nil {
+		return s.report, err
+	}
+	if err := s.files.MkdirAll(s.n.cfg.Staging); err != nil {
+		return s.report, fmt.Errorf("make %s: %w", s.n.cfg.Staging, err)
+	}
+	have, err := s.n.list(ctx, s.n.cfg.Staging, nil)
+	if err != nil {
+		return s.report, err
+	}
+	if err := s.bring(want, have.Files, r.Staging); err != nil {
+		return s.report, err
+	}
+	return s.report, s.verify(ctx, want)
+}
+
+// want is the generation with this node's own configuration in it.
+func (s *staging) want(g generation.Generation) (map[string]wanted, error) {
+	want := map[string]wanted{}
+	hashes := map[string]string{}
+	for _, f := range g.Files {
+		hashes[f.Path] = f.SHA256
+		want[f.Path] = wanted{File: helperapi.File{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Mode: f.Mode}}
+	}
+	target := below(s.files, s.n.cfg.Data)
+	merged, err := z2m.Merge(z2m.MergeInput{
+		Active: inDepot(s.depot, hashes), Target: target, Keep: s.n.cfg.Keep, Own: s.own(target),
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.report.Kept, s.report.Warnings = merged.Kept, merged.Warnings
+	put := func(name string, content []byte, mode uint32) {
+		sum := sha256.Sum256(content)
+		if f, ok := want[name]; ok {
+			mode = f.Mode
+		}
+		want[name] = wanted{content: content, File: helperapi.File{
+			Path: name, Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:]), Mode: mode,
+		}}
+	}
+	put(z2m.ConfigurationFile, merged.Configuration, 0o644)
+	for name, content := range merged.Secrets {
+		put(name, content, 0o600)
+	}
+	return want, nil
+}
+
+// own are the values that this node has whatever any file says: our marker, and
+// the stick when the node's own file names none.
+func (s *staging) own(target z2m.Files) map[string]any {
+	own := map[string]any{"z2mha.node": s.n.cfg.Marker}
+	raw, err := target(z2m.ConfigurationFile)
+	if err == nil {
+		doc, err := yamledit.Parse(raw)
+		if err == nil && yamledit.Lookup(doc.Root(), "serial", "port") != nil {
+			return own
+		}
+	}
+	own["serial.port"] = s.n.cfg.Dongle
+	return own
+}
+
+// bring sends and deletes what differs.
+func (s *staging) bring(want map[string]wanted, have []helperapi.File, disk *helperapi.DataDir) error {
+	var send, extra []string
+	need := int64(room)
+	there := map[string]bool{}
+	for _, f := range have {
+		w, ok := want[f.Path]
+		there[f.Path] = ok && f.Link == "" && f.SHA256 == w.SHA256 && f.Mode == w.Mode
+		if !ok || f.Link != "" {
+			extra = append(extra, f.Path)
+		}
+	}
+	for name, w := range want {
+		if !there[name] {
+			send, need = append(send, name), need+w.Size
+		}
+	}
+	if disk != nil && disk.FreeBytes < need {
+		return &network.RefusedError{What: "send the files",
+			Why:    fmt.Sprintf("%s has %d bytes free where %d are needed", s.n.cfg.Staging, disk.FreeBytes, need),
+			Remedy: "make room on the host; its data is untouched"}
+	}
+	for _, name := range extra {
+		if err := s.files.Remove(path.Join(s.n.cfg.Staging, name)); err != nil {
+			return fmt.Errorf("delete %s from staging: %w", name, err)
+		}
+	}
+	slices.Sort(send)
+	return s.sendAll(send, want)
+}
+
+func (s *staging) sendAll(names []string, want map[string]wanted) error {
+	for i, name := range names {
+		if s.progress != nil {
+			s.progress("send files", i, len(names))
+		}
+		if err := s.send(want[name]); err != nil {
+			return s.explain(name, err)
+		}
+		s.report.FilesSent++
+		s.report.BytesSent += want[name].Size
+	}
+	if s.progress != nil {
+		s.progress("send files", len(names), len(names))
+	}
+	return nil
+}
+
+func (s *staging) send(w wanted) error {
+	r, err := s.open(w)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	target := path.Join(s.n.cfg.Staging, w.Path)
+	if err := s.files.MkdirAll(path.Dir(target)); err != nil {
+		return err
+	}
+	f, err := s.files.Create(target)
+	if err != nil {
+		return err
+	}
+	_, err = f.ReadFrom(r)
+	return errors.Join(err, f.Chmod(fs.FileMode(w.Mode)), f.Close())
+}
+
+func (s *staging) open(w wanted) (io.ReadCloser, error) {
+	if w.content != nil {
+		return io.NopCloser(bytes.NewReader(w.content)), nil
+	}
+	return s.depot.Open(w.SHA256)
+}
+
+// explain recognises a full disk, which SFTP has no code for.
+func (s *staging) explain(name string, err error) error {
+	text := strings.ToLower(err.Error())
+	if strings.Contains(text, "no space left") || strings.Contains(text, "disk quota exceeded") {
+		return &network.RefusedError{What: "send " + name,
+			Why:    "the disk that holds " + s.n.cfg.Staging + " has become full",
+			Remedy: "make room on the host and sync again; its data is untouched"}
+	}
+	return fmt.Errorf("send %s: %w", name, err)
+}
+
+// verify reads the staging directory back.
+func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
+	got, err := s.n.list(ctx, s.n.cfg.Staging, nil)
+	if err != nil {
+		return err
+	}
+	var files []helperapi.File
+	for _, w := range want {
+		files = append(files, w.File)
+	}
+	if differ := append(changes(files, got.Files), got.Changing...); len(differ) > 0 {
+		return fmt.Errorf("%s does not hold what was sent: %s; sync again", s.n.cfg.Staging, strings.Join(differ, ", "))
+	}
+	return nil
+}
