@@ -1,0 +1,306 @@
+package node_test
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
+)
+
+func capture(t *testing.T, p *place, d engine.Depot) network.Capture {
+	t.Helper()
+	c, err := p.Capture(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func paths(c network.Capture) []string {
+	var all []string
+	for _, f := range c.Files {
+		all = append(all, f.Path)
+	}
+	return all
+}
+
+func TestCapture(t *testing.T) {
+	p := newPlace(t)
+	p.data(map[string]string{
+		"log/2026/log.log":                            "noise",
+		"ota/image.bin":                               "firmware",
+		"database.db.tmp.2026-01-01":                  "torn",
+		"external_converters/node_modules/x/index.js": "theirs",
+	})
+	d := newDepot()
+	c := capture(t, p, d)
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(home)), paths(c)); diff != "" {
+		t.Error(diff)
+	}
+	if c.Summary.Devices != 1 || c.Summary.Coordinator != "0x00124b0000000001" {
+		t.Errorf("summary %+v", c.Summary)
+	}
+	fetched := 0
+	d.onPut = func(string) { fetched++ }
+	write(t, filepath.Join(p.cfg.Data, "state.json"), "{}")
+	capture(t, p, d)
+	if fetched != 1 {
+		t.Errorf("%d files fetched for one that changed", fetched)
+	}
+}
+
+func TestCaptureLeavesTheConfiguredLogsOut(t *testing.T) {
+	p := newPlace(t)
+	p.data(map[string]string{
+		"configuration.yaml": strings.Replace(home["configuration.yaml"], "advanced:\n",
+			"advanced:\n  log_directory: "+p.cfg.Data+"/var/logs/%TIMESTAMP%\n", 1),
+		"var/logs/2026/log.log": "noise",
+	})
+	if got := paths(capture(t, p, newDepot())); slices.Contains(got, "var/logs/2026/log.log") {
+		t.Errorf("captured %q", got)
+	}
+}
+
+func TestCaptureOfAFileThatChanges(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		times int
+		want  string
+	}{
+		{"once", 1, ""},
+		{"all the time", 1000, "state.json changed each of 5 times"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			p.data(nil)
+			d := newDepot()
+			n := 0
+			d.onPut = func(string) {
+				if n++; n <= tt.times {
+					write(t, filepath.Join(p.cfg.Data, "state.json"), fmt.Sprintf(`{"n":%d}`, n))
+				}
+			}
+			c, err := p.Capture(t.Context(), d)
+			if tt.want != "" {
+				wantError(t, err, tt.want)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			i := slices.IndexFunc(c.Files, func(f generation.File) bool { return f.Path == "state.json" })
+			if got := string(d.blobs[c.Files[i].SHA256]); got != `{"n":1}` {
+				t.Errorf("captured %s", got)
+			}
+		})
+	}
+}
+
+func TestCaptureRefusesWhatCouldNotStart(t *testing.T) {
+	for _, tt := range []struct{ name, file, text, want string }{
+		{"an empty database", "database.db", "\n", "database.db"},
+		{"a torn database", "database.db", home["database.db"] + `{"id":3,`, "database.db"},
+		{"no coordinator backup", "coordinator_backup.json", "", "coordinator_backup.json"},
+		{"a key yet to be generated", "configuration.yaml", strings.Replace(home["configuration.yaml"], "pan_id: 0x4a21", "pan_id: GENERATE", 1), "GENERATE"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			p.data(map[string]string{tt.file: tt.text})
+			_, err := p.Capture(t.Context(), newDepot())
+			wantError(t, err, tt.want)
+		})
+	}
+}
+
+// cellar is a stand-by that was once set up by hand.
+var cellar = map[string]string{
+	"configuration.yaml": `# the cellar, with a comment of its own
+serial:
+  port: /dev/serial/by-id/usb-cellar # the new stick
+mqtt:
+  base_topic: zigbee2mqtt
+  server: mqtt://localhost:1883
+frontend:
+  port: 9090
+`,
+	"database.db":             "old\n",
+	"coordinator_backup.json": "{}",
+	"log/old.log":             "stays",
+}
+
+// staged returns two places and a generation of the first.
+func staged(t *testing.T) (active, standby *place, g generation.Generation, d *depot) {
+	t.Helper()
+	active, standby, d = newPlace(t), newPlace(t), newDepot()
+	active.data(nil)
+	standby.cfg.Marker = "cellar"
+	standby.Node = standby.connect()
+	for name, text := range cellar {
+		write(t, filepath.Join(standby.cfg.Data, name), text)
+	}
+	c := capture(t, active, d)
+	return active, standby, generation.Generation{Number: 7, Files: c.Files, Summary: c.Summary}, d
+}
+
+func stage(t *testing.T, p *place, g generation.Generation, d engine.Depot) network.StageReport {
+	t.Helper()
+	r, err := p.Stage(t.Context(), g, d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestStage(t *testing.T) {
+	_, p, g, d := staged(t)
+	before := tree(t, p.cfg.Data)
+	write(t, filepath.Join(p.cfg.Data+".z2mha-staging", "devices/gone.yaml"), "no longer there")
+	r := stage(t, p, g, d)
+	if r.FilesSent != len(home) || !slices.Contains(r.Kept, "serial") {
+		t.Errorf("report %+v", r)
+	}
+	got := tree(t, p.cfg.Data+".z2mha-staging")
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(home)), slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Error(diff)
+	}
+	for _, part := range []string{"a comment of its own", "usb-cellar # the new stick", "pan_id: 0x4a21", "node: cellar", "port: 9090"} {
+		if !strings.Contains(got["configuration.yaml"], part) {
+			t.Errorf("configuration lacks %q:\n%s", part, got["configuration.yaml"])
+		}
+	}
+	if got["database.db"] != home["database.db"] {
+		t.Error("the database is not the active's")
+	}
+	if diff := cmp.Diff(before, tree(t, p.cfg.Data)); diff != "" {
+		t.Errorf("staging touched the data: %s", diff)
+	}
+	if r := stage(t, p, g, d); r.FilesSent != 0 {
+		t.Errorf("staging again sent %d files", r.FilesSent)
+	}
+}
+
+func TestStageChecksForRoomFirst(t *testing.T) {
+	_, p, g, d := staged(t)
+	for i := range g.Files {
+		if g.Files[i].Path == "state.json" {
+			g.Files[i].Size = 1 << 60
+		}
+	}
+	_, err := p.Stage(t.Context(), g, d, nil)
+	wantError(t, err, p.cfg.Data+".z2mha-staging", fmt.Sprint(1 << 60)[:6], "make room")
+	if files := tree(t, p.cfg.Data+".z2mha-staging"); len(files) > 0 {
+		t.Errorf("sent %v all the same", slices.Collect(maps.Keys(files)))
+	}
+}
+
+func TestStageFindsWhatWasNotSent(t *testing.T) {
+	_, p, g, d := staged(t)
+	for i := range g.Files {
+		if g.Files[i].Path == "state.json" {
+			d.blobs[g.Files[i].SHA256] = []byte("another")
+		}
+	}
+	_, err := p.Stage(t.Context(), g, d, nil)
+	wantError(t, err, "state.json", "sync again")
+}
+
+func TestPromoteAndBack(t *testing.T) {
+	_, p, g, d := staged(t)
+	stage(t, p, g, d)
+	before := tree(t, p.cfg.Data)
+	for range 2 { // the second changes nothing
+		if err := p.Promote(t.Context(), "run-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := tree(t, p.cfg.Data)
+	if now["database.db"] != home["database.db"] || now["log/old.log"] != "stays" {
+		t.Errorf("promoted to %v", now)
+	}
+	for range 2 {
+		if err := p.Unpromote(t.Context(), "run-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(before, tree(t, p.cfg.Data)); diff != "" {
+		t.Error(diff)
+	}
+	stage(t, p, g, d)
+	if err := p.Promote(t.Context(), "run-2"); err != nil {
+		t.Fatal(err)
+	}
+	stage(t, p, g, d)
+	if err := p.Promote(t.Context(), "run-3"); err != nil {
+		t.Errorf("a third promotion: %v", err)
+	}
+}
+
+func TestUnpromoteOfARunThatNeverPromoted(t *testing.T) {
+	_, p, g, d := staged(t)
+	stage(t, p, g, d)
+	before := tree(t, p.cfg.Data)
+	if err := p.Unpromote(t.Context(), "never"); err != nil {
+		t.Error(err)
+	}
+	if diff := cmp.Diff(before, tree(t, p.cfg.Data)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestPromoteRefusesWhileDataIsInUse(t *testing.T) {
+	_, p, g, d := staged(t)
+	stage(t, p, g, d)
+	program(t, p.cfg.Data)
+	wantError(t, p.Promote(t.Context(), "run-1"), "sleep", "stop Zigbee2MQTT first")
+}
+
+func TestExplainSaysWhatIsRun(t *testing.T) {
+	_, p, g, d := staged(t)
+	p.warm()
+	for _, tt := range []struct {
+		op  engine.Op
+		run func() error
+	}{
+		{engine.OpObserve, func() error { _, err := p.Observe(t.Context()); return err }},
+		{engine.OpStop, func() error { return p.StopService(t.Context()) }},
+		{engine.OpStage, func() error { _, err := p.Stage(t.Context(), g, d, nil); return err }},
+		{engine.OpPromote, func() error { return p.Promote(t.Context(), "RUN") }},
+		{engine.OpCapture, func() error { _, err := p.Capture(t.Context(), newDepot()); return err }},
+		{engine.OpUnpromote, func() error { return p.Unpromote(t.Context(), "RUN") }},
+	} {
+		want := p.Explain(tt.op)
+		got := p.commands(func() {
+			if err := tt.run(); err != nil {
+				t.Errorf("%s: %v", tt.op, err)
+			}
+		})
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", tt.op, diff)
+		}
+	}
+}
+
+func TestFilesOfRootAreReachedThroughBecome(t *testing.T) {
+	p := newPlace(t)
+	p.cfg.SSH.Become = "sudo"
+	p.Node = p.connect()
+	p.data(nil)
+	capture(t, p, newDepot())
+	for _, line := range p.Explain(engine.OpCapture) {
+		if !strings.HasPrefix(line, "sudo -n -- ") {
+			t.Errorf("not as root: %s", line)
+		}
+	}
+	if _, err := os.Stat(p.cfg.HelperDir); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,203 @@
+package node_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"z2mha/internal/failover/network"
+	"z2mha/internal/host/node"
+	"z2mha/internal/host/remote"
+	"z2mha/internal/host/service"
+	"z2mha/internal/world/sshhost"
+)
+
+// program starts something that runs on a data directory, and ends it with the test.
+func program(t *testing.T, data string) {
+	t.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.Env = []string{"ZIGBEE2MQTT_DATA=" + data}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+}
+
+func TestObserve(t *testing.T) {
+	p := newPlace(t)
+	p.data(nil)
+	p.fake("systemctl", "echo LoadState=loaded; echo ActiveState=active; echo SubState=running")
+	program(t, p.cfg.Data)
+	o, err := p.Observe(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Node != "attic" || o.Service != network.ServiceRunning || !o.DataExists || o.FreeBytes == 0 || o.HostID == "" || o.TTYPresent {
+		t.Errorf("got %+v", o)
+	}
+	if len(o.DataHolders) != 1 || !strings.HasPrefix(o.DataHolders[0].Command, "sleep") {
+		t.Errorf("data holders %v", o.DataHolders)
+	}
+}
+
+func TestHelperIsPutOnceAndReused(t *testing.T) {
+	p := newPlace(t)
+	p.warm()
+	files := tree(t, p.cfg.HelperDir)
+	if len(files) != 1 {
+		t.Errorf("%d files in helper_dir", len(files))
+	}
+	again := p.commands(func() { p.warm() })
+	if len(again) != 2 { // service and probe
+		t.Errorf("a warm connection ran %q", again)
+	}
+	p.Node = p.connect()
+	for _, line := range p.commands(func() { p.warm() }) {
+		if strings.Contains(line, "sftp") || strings.Contains(line, "mv ") {
+			t.Errorf("a new connection ran %q", line)
+		}
+	}
+}
+
+func TestHelperIsReplacedWhenItIsNotOurs(t *testing.T) {
+	for _, become := range []remote.Become{remote.BecomeNone, remote.BecomeSudo} {
+		t.Run(string(become), func(t *testing.T) {
+			p := newPlace(t, func(c *node.Config) { c.SSH.Become = become })
+			p.warm()
+			for name := range tree(t, p.cfg.HelperDir) {
+				write(t, filepath.Join(p.cfg.HelperDir, name), "#!/bin/sh\necho evil\n")
+			}
+			p.host.DropConnections()
+			p.warm()
+			for name, content := range tree(t, p.cfg.HelperDir) {
+				if strings.Contains(content, "evil") {
+					t.Errorf("%s is still the foreign one", name)
+				}
+			}
+		})
+	}
+}
+
+func TestHelperProblemsAreNamed(t *testing.T) {
+	sudo := func(c *node.Config) { c.SSH.Become = remote.BecomeSudo }
+	for _, tt := range []struct {
+		name   string
+		change func(*node.Config)
+		fake   [2]string
+		want   []string
+	}{
+		{"an unknown machine", func(c *node.Config) { c.Helper = nil }, [2]string{"uname", "echo riscv64"}, []string{"riscv64", "known are"}},
+		{"a disk that becomes full", sudo, [2]string{"install", "echo 'install: error writing: No space left on device' >&2; exit 1"}, []string{"disk is full", "helper_dir"}},
+		{"a read-only file system", sudo, [2]string{"install", "echo 'install: Read-only file system' >&2; exit 1"}, []string{"read-only", "helper_dir"}},
+		{"a directory of somebody else", nil, [2]string{"mkdir", "echo 'mkdir: Permission denied' >&2; exit 1"}, []string{"pi may not write there", "become"}},
+		{"no sha256sum", nil, [2]string{"sha256sum", "exit 127"}, []string{"no sha256sum", "coreutils"}},
+		{"sudo that wants a password", sudo, [2]string{"sudo", "echo 'sudo: a password is required' >&2; exit 1"}, []string{"NOPASSWD"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var changes []func(*node.Config)
+			if tt.change != nil {
+				changes = append(changes, tt.change)
+			}
+			p := newPlace(t, changes...)
+			p.fake(tt.fake[0], tt.fake[1])
+			_, err := p.Observe(t.Context())
+			wantError(t, err, append(tt.want, "attic")...)
+		})
+	}
+}
+
+func TestHelperThatCannotStart(t *testing.T) {
+	p := newPlace(t, func(c *node.Config) {
+		c.Helper = func(string) ([]byte, error) { return []byte("\x7fELF for another machine"), nil }
+	})
+	_, err := p.Observe(t.Context())
+	wantError(t, err, "start ", "noexec")
+}
+
+func TestHostWithoutSFTPServer(t *testing.T) {
+	p := newPlaceOn(t, sshhost.Options{NoSFTP: true})
+	p.data(nil)
+	if _, err := p.Capture(t.Context(), newDepot()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestService(t *testing.T) {
+	p := newPlace(t)
+	log := filepath.Join(p.dir, "calls")
+	p.fake("systemctl", `echo "$*" >>`+log+`
+case $1 in show) echo LoadState=loaded; echo ActiveState=inactive;; esac`)
+	if err := errors.Join(p.StopService(t.Context()), p.StartService(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	calls, _ := os.ReadFile(log)
+	want := "stop zigbee2mqtt\nshow -p LoadState,ActiveState,SubState,MainPID,UnitFileState zigbee2mqtt\nstart zigbee2mqtt\n"
+	if diff := cmp.Diff(want, string(calls)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// rcService behaves like OpenRC: it goes by a state of its own, which outlives the
+// process, and its stop gives up early.
+const rcService = `state=%s
+case $2 in
+status) echo " * status: $(cat $state)";;
+stop) echo " * ERROR: $1 failed to stop" >&2; exit 1;;
+zap) echo stopped >$state;;
+start) [ "$(cat $state)" = stopped ] || { echo " * WARNING: $1 has already been started" >&2; exit 1; }; echo started >$state;;
+esac`
+
+func TestOpenRC(t *testing.T) {
+	openrc := func(c *node.Config) { c.Service = service.Config{Kind: service.OpenRC, Unit: "zigbee2mqtt"} }
+	for _, tt := range []struct {
+		name, state string
+		runs        bool
+		want        string // error
+	}{
+		{"starts what is stopped", "stopped", false, ""},
+		{"clears a process that is gone", "started", false, ""},
+		{"clears a crash", "crashed", false, ""},
+		{"leaves a process alone that runs", "started", true, "already been started"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t, openrc)
+			p.data(nil)
+			state := filepath.Join(p.dir, "rc")
+			write(t, state, tt.state+"\n")
+			p.fake("rc-service", fmt.Sprintf(rcService, state))
+			if tt.runs {
+				program(t, p.cfg.Data)
+			}
+			err := p.StartService(t.Context())
+			if tt.want != "" {
+				wantError(t, err, tt.want)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if err := p.StopService(t.Context()); err != nil {
+				t.Errorf("the ghost error of a stop: %v", err)
+			}
+		})
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, break_ := range map[string]func(*node.Config){
+		"a relative data directory": func(c *node.Config) { c.Data = "data" },
+		"no dongle":                 func(c *node.Config) { c.Dongle = "" },
+		"an unknown service":        func(c *node.Config) { c.Service.Kind = "runit" },
+		"an unknown become":         func(c *node.Config) { c.SSH.Become = "su" },
+	} {
+		p := newPlace(t)
+		break_(&p.cfg)
+		if _, err := node.New(p.cfg); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
