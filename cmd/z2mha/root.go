@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"z2mha/internal/config"
+	"z2mha/internal/console"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
+)
+
+// flags are those that every command understands.
+type flags struct {
+	config  string
+	network string
+	verbose bool
+}
+
+func newRoot() *cobra.Command {
+	var f flags
+	root := &cobra.Command{
+		Use:   "z2mha",
+		Short: "Keep a Zigbee network alive on two or more Zigbee2MQTT hosts",
+		Long: "z2mha keeps stand-by Zigbee2MQTT hosts ready and moves the network to one of them,\n" +
+			"without re-pairing a device and without ever letting two coordinators speak.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig(), "configuration file")
+	root.PersistentFlags().StringVarP(&f.network, "network", "n", "", "network, when there is more than one")
+	root.PersistentFlags().BoolVarP(&f.verbose, "verbose", "v", false, "tell more")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
+		checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
+	return root
+}
+
+func defaultConfig() string {
+	if p := os.Getenv("Z2MHA_CONFIG"); p != "" {
+		return p
+	}
+	return "z2mha.yaml"
+}
+
+func exitCodesTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit codes mean",
+		Long: "0  done, or nothing to do\n" +
+			"1  failed; the message says in which state things are\n" +
+			"2  the command line or the configuration cannot be used\n" +
+			"3  refused; nothing was changed\n" +
+			"4  taken back; the node that was active before is active again\n" +
+			"5  a person must look; nothing else acts until then",
+	}
+}
+
+// withController runs f with everything the configuration describes.
+func withController(ctx context.Context, f *flags, lock bool, do func(*engine.Controller) error) (err error) {
+	cfg, err := config.Load(f.config)
+	if err != nil {
+		return err
+	}
+	for _, w := range cfg.Warnings {
+		fmt.Fprintf(os.Stderr, "warning: %s\n", w)
+	}
+	level := slog.LevelWarn
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	app, err := wire(ctx, cfg, lock, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, app.close()) }()
+	return do(app.controller)
+}
+
+func listCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "Show networks, nodes and who is active", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, false, func(c *engine.Controller) error {
+				all, err := c.List(cmd.Context())
+				if err == nil {
+					console.Networks(cmd.OutOrStdout(), all)
+				}
+				return err
+			})
+		},
+	}
+}
+
+func preflightCommand(f *flags) *cobra.Command {
+	var to string
+	cmd := &cobra.Command{
+		Use: "preflight", Short: "Check whether the network could move now; changes nothing", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, false, func(c *engine.Controller) error {
+				a, err := c.Preflight(cmd.Context(), f.network, to)
+				if err != nil {
+					return err
+				}
+				console.Checks(cmd.OutOrStdout(), a)
+				if len(a.Blocking()) > 0 {
+					return &exitError{exitRefused, errors.New("not ready for a switchover")}
+				}
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "node that should take over")
+	return cmd
+}
+
+func syncCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "sync", Short: "Copy the active node's data to the stand-bys' staging", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, true, func(c *engine.Controller) error {
+				got, err := c.Sync(cmd.Context(), f.network, "asked for on the command line", teller(cmd).Watch)
+				for node, why := range got.Unreachable {
+					err = errors.Join(err, fmt.Errorf("%s was not reached: %w", node, why))
+				}
+				return errors.Join(err, endedError(got.Ended))
+			})
+		},
+	}
+}
+
+func switchoverCommand(f *flags) *cobra.Command {
+	var to string
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "switchover", Short: "Move the network to another node", Args: noArgs,
+		Long: "Move the network to another node. Every step is verified; when one cannot be, the move is taken back.\n" +
+			"A run that was cut off earlier is finished or taken back first.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
+				if dryRun {
+					p, steps, err := c.DryRun(cmd.Context(), f.network, to)
+					if err == nil {
+						console.Plan(cmd.OutOrStdout(), p, steps)
+					}
+					return alreadyActive(cmd, err)
+				}
+				ended, err := c.Switchover(cmd.Context(), f.network, to, "asked for on the command line", teller(cmd).Watch)
+				if err != nil {
+					return alreadyActive(cmd, err)
+				}
+				return endedError(ended)
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	return cmd
+}
+
+func alreadyActive(cmd *cobra.Command, err error) error {
+	if errors.Is(err, engine.ErrAlreadyActive) {
+		fmt.Fprintf(cmd.OutOrStdout(), "nothing to do: %v\n", err)
+		return nil
+	}
+	return err
+}
+
+func teller(cmd *cobra.Command) *console.Teller {
+	return console.NewTeller(cmd.OutOrStdout(), term.IsTerminal(int(os.Stdout.Fd())))
+}
+
+// endedError gives a run's end its exit code.
+func endedError(e engine.Ended) error {
+	switch e.Outcome {
+	case plan.RolledBack:
+		return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.From, e.Err)}
+	case plan.NeedsHelp:
+		return &exitError{exitNeedsHelp, e.Err}
+	case plan.GivenUp:
+		return fmt.Errorf("given up, %s was not touched: %w", e.Plan.From, e.Err)
+	}
+	return e.Err
+}
+
+func checkConfigCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use: "check-config [FILE]", Short: "Read the configuration and say what is wrong with it", Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := f.config
+			if len(args) == 1 {
+				path = args[0]
+			}
+			cfg, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			for _, w := range cfg.Warnings {
+				fmt.Fprintf(cmd.OutOrStdout(), "warning: %s\n", w)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d network(s)\n", path, len(cfg.Networks))
+			return nil
+		},
+	}
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
+	}
+	return nil
+}

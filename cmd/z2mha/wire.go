@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"z2mha/internal/bus"
+	"z2mha/internal/config"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/host/helperbin"
+	"z2mha/internal/host/node"
+	"z2mha/internal/host/remote"
+	"z2mha/internal/host/service"
+	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/journal"
+	"z2mha/internal/storage/memory"
+	"z2mha/internal/storage/shelf"
+	"z2mha/internal/z2m/bridge"
+)
+
+// brokerPatience is how long the broker may take to answer before a command gives up.
+const brokerPatience = 15 * time.Second
+
+// An app is a controller with everything it stands on.
+type app struct {
+	controller *engine.Controller
+	closers    []func() error // in the order in which they were opened
+}
+
+func (a *app) onClose(f func() error) { a.closers = append(a.closers, f) }
+
+// close releases everything, last first.
+func (a *app) close() error {
+	var err error
+	for i := len(a.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, a.closers[i]())
+	}
+	return err
+}
+
+// wire builds the controller that cfg describes. lock says that it will act, and
+// must be alone in its state directory.
+func wire(ctx context.Context, cfg *config.Config, lock bool, log *slog.Logger) (_ *app, err error) {
+	a := &app{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.close())
+		}
+	}()
+	if err := a.openState(cfg.State, lock); err != nil {
+		return nil, err
+	}
+	var disk durable.Disk
+	kept, err := shelf.Open(filepath.Join(cfg.State, "shelf"), shelf.Options{Disk: disk})
+	if err != nil {
+		return nil, err
+	}
+	parts := engine.Parts{
+		Journal: journal.New(filepath.Join(cfg.State, "runs"), disk),
+		Shelf:   kept,
+		Memory:  memory.New(filepath.Join(cfg.State, "records"), disk),
+		Log:     log,
+	}
+	conn, err := a.openBroker(ctx, cfg.MQTT, log)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range cfg.Networks {
+		net, err := a.openNetwork(ctx, cfg, n, conn, log)
+		if err != nil {
+			return nil, err
+		}
+		parts.Networks = append(parts.Networks, net)
+	}
+	a.controller = engine.New(parts)
+	return a, nil
+}
+
+func (a *app) openState(dir string, lock bool) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("make the state directory: %w", err)
+	}
+	if !lock {
+		return nil
+	}
+	held, err := durable.Lock(dir)
+	if err != nil {
+		return err
+	}
+	a.onClose(held.Unlock)
+	return nil
+}
+
+func (a *app) openBroker(ctx context.Context, m config.MQTT, log *slog.Logger) (*bus.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
+	defer cancel()
+	conn, err := bus.Dial(ctx, bus.Config{
+		Server: m.Server.String(), User: m.User, Password: m.Password.Reveal(), CAFile: m.CA,
+		ClientID: fmt.Sprintf("%s-cli-%d", m.ClientID, os.Getpid()), Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.onClose(conn.Close)
+	return conn, nil
+}
+
+func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Network, conn *bus.Conn, log *slog.Logger) (engine.Network, error) {
+	out := engine.Network{Name: n.Name, AnyRevision: cfg.AnyRevision, Timing: plan.Timing(cfg.Timing)}
+	br, err := bridge.New(ctx, conn, n.BaseTopic, log)
+	if err != nil {
+		return out, err
+	}
+	a.onClose(func() error { br.Close(); return nil })
+	out.Bridge = br
+	for _, x := range n.Nodes {
+		built, err := buildNode(cfg, x, log)
+		if err != nil {
+			return out, err
+		}
+		a.onClose(built.Close)
+		out.Nodes = append(out.Nodes, built)
+	}
+	return out, nil
+}
+
+func buildNode(cfg *config.Config, x config.Node, log *slog.Logger) (*node.Node, error) {
+	keyFile := x.KeyFile
+	if keyFile == "" {
+		keyFile = filepath.Join(cfg.State, "id_ed25519")
+	}
+	signer, err := loadKey(keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return node.New(node.Config{
+		Name: x.Name,
+		SSH: remote.Config{Address: x.Host.String(), User: x.User, Signer: signer, Become: remote.Become(x.Become),
+			KnownHosts: filepath.Join(cfg.State, "known_hosts"), Log: log},
+		Dongle: string(x.Dongle), Data: x.Data, Service: serviceOf(x.Service), Helper: helperFor,
+		Staging: x.Staging, Previous: x.Previous, HelperDir: x.HelperDir, Keep: x.Keep, Log: log,
+	})
+}
+
+func serviceOf(s config.Service) service.Config {
+	return service.Config{Kind: service.Kind(s.Kind), Unit: s.Unit, Start: s.Start, Stop: s.Stop, Status: s.Status, Kill: s.Kill}
+}
+
+func helperFor(machine string) ([]byte, error) {
+	b, err := helperbin.For(machine)
+	if err != nil {
+		return nil, err
+	}
+	return b.Data, nil
+}
