@@ -32,6 +32,7 @@ func onSim(t *testing.T, memory *nvimage.Image, test func(*testing.T, *znpsim.Do
 		stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "cellar", Image: memory, Medium: medium})
 		ctx, stop := context.WithCancel(context.Background())
 		dial := func() *znp.Client {
+			synctest.Wait() // until the client before is gone
 			near, far := net.Pipe()
 			go func() { _ = stick.Serve(ctx, far) }()
 			c := znp.NewClient(near, znp.Options{})
