@@ -170,12 +170,15 @@ func (e *execution) readyAgain(ctx context.Context, x Node, s plan.Step) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.raiseFloor(2 * linkMargin)
+	floors, err := e.floors(2 * linkMargin)
 	if err != nil {
 		return nil, err
 	}
 	if err := img.Raise(floors); err != nil {
 		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
+	}
+	if err := e.willUse(img); err != nil {
+		return nil, err
 	}
 	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID + "-back", Want: img, From: e.facts.Stick,
 		AnyRevision: e.net.AnyRevision}, progressOf(e.watch, s))

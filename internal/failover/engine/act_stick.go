@@ -100,13 +100,16 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.raiseFloor(linkMargin)
+	floors, err := e.floors(linkMargin)
 	if err != nil {
 		return nil, err
 	}
 	want, err := nvimage.Successor(source, local, floors)
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)
+	}
+	if err := e.willUse(want); err != nil {
+		return nil, err
 	}
 	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID, Want: want, From: e.facts.Stick,
 		AnyRevision: e.net.AnyRevision, ExpectBefore: e.facts.KeptHash}, progressOf(e.watch, s))
@@ -122,16 +125,20 @@ func loaded(rep network.LoadReport, floor zigbee.FrameCounter) []string {
 		rep.Written, rep.Deleted, rep.Unchanged, floor, rep.State)}
 }
 
-// raiseFloor takes the floor of now from the odometer and records, before any
-// stick holds it, that it may be used on air.
-func (e *execution) raiseFloor(margin uint32) (nvimage.Floors, error) {
-	var f nvimage.Floors
-	err := e.remember(func(r *network.Record) {
-		now := time.Now()
-		f = nvimage.Floors{NWK: r.Odometer.Floor(now), LinkMargin: margin}
-		r.Odometer = r.Odometer.Activated(f.NWK, now)
-	})
-	return f, err
+// floors takes the floor of now from the odometer.
+func (e *execution) floors(margin uint32) (nvimage.Floors, error) {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	return nvimage.Floors{NWK: r.Odometer.Floor(time.Now()), LinkMargin: margin}, err
+}
+
+// willUse records, before any stick holds it, that the counter of img may be used
+// on air. It may lie above the floor: a stick's own counter is never lowered.
+func (e *execution) willUse(img *nvimage.Image) error {
+	c, err := img.Counters()
+	if err != nil {
+		return err
+	}
+	return e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Activated(c.NWK, time.Now()) })
 }
 
 func (e *execution) image(blob string) (*nvimage.Image, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
 
@@ -89,10 +90,15 @@ func (c *Controller) resume(n *Network, id string, prog plan.Progress, w Watch) 
 		return nil, fmt.Errorf("open the journal of run %s again: %w", id, err)
 	}
 	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true}
-	if err := e.restoreFacts(); err != nil {
+	if err := errors.Join(e.restoreFacts(), e.doubt()); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
 	return e, nil
+}
+
+// doubt takes note that nobody watched the network's counters for a while.
+func (e *execution) doubt() error {
+	return e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Doubted() })
 }
 
 // note journals one event durably, then tells whoever watches.
