@@ -80,8 +80,8 @@ func runPromote(c *call) error {
 // whether it was taken back since. Once begun it is over in a moment, so a request
 // to stop is obeyed only before.
 func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteResult, error) {
-	ctx, cancel := c.beforeWriting()
-	defer cancel()
+	ctx, _, release := c.beforeWriting()
+	defer release()
 	p := promotion(f, a)
 	if a.Undo {
 		f.id += ".undo"

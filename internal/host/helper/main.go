@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/term"
@@ -71,24 +72,33 @@ type call struct {
 	verb verb
 	args []string
 
-	// ctx ends when a verb that reads shall stop. For one that writes it ends only
-	// with the process; stop is closed instead, to be obeyed where that is harmless.
-	ctx  context.Context
-	stop <-chan struct{}
+	// ctx ends when a verb that reads shall stop. For one that writes it never does;
+	// stopped ends instead, to be obeyed where that is harmless.
+	ctx     context.Context
+	stopped context.Context
 }
 
 // beforeWriting returns a context for the part of a writing verb that has changed
-// nothing yet and may stop anywhere.
-func (c *call) beforeWriting() (context.Context, context.CancelFunc) {
+// nothing yet and may stop anywhere: it ends when stopped does, unless begin was called
+// before. begin fails when it came too late. release frees what the context holds.
+func (c *call) beforeWriting() (ctx context.Context, begin func() error, release func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
-	go func() {
-		select {
-		case <-c.stop:
+	var mu sync.Mutex
+	begun := false
+	unwatch := context.AfterFunc(c.stopped, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !begun {
 			cancel()
-		case <-ctx.Done():
 		}
-	}()
-	return ctx, cancel
+	})
+	begin = func() error {
+		mu.Lock()
+		defer mu.Unlock()
+		begun = true
+		return ctx.Err()
+	}
+	return ctx, begin, func() { unwatch(); cancel() }
 }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

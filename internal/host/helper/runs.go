@@ -64,9 +64,9 @@ func stateHome() string {
 // underRun does an act under its run id, or tells how it ended. The act's result
 // comes back as JSON in either case.
 func (c *call) underRun(f runFlags, args map[string]string, act func(*runrecord.Run) (any, error)) (json.RawMessage, error) {
-	ctx, cancel := c.beforeWriting()
+	ctx, _, release := c.beforeWriting()
 	run, over, err := c.join(ctx, f, args)
-	cancel()
+	release()
 	if err != nil {
 		return nil, err
 	}

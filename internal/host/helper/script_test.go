@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/host/helper"
 )
 
@@ -42,12 +43,16 @@ func TestScripts(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			env.Defer(cancel)
 			env.Values[contextKey{}] = ctx
+			env.Values[sticksKey{}] = map[string]*znpsim.Dongle{}
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"terminal": onTerminal,
+			"tty":      startTTY,
 			"peer":     startPeer,
 			"stick":    startStick,
+			"image":    saveStick,
+			"onair":    onAir,
 			"fault":    setFault,
 			"holding":  startHolding,
 			"mode":     checkMode,

@@ -8,22 +8,22 @@ import (
 	"syscall"
 )
 
-// takeSignals prepares ctx and stop and returns what undoes it. Interrupt and
-// terminate end a reading verb at once, a hang-up too; of a writing verb they close
-// stop, and a hang-up or a closed pipe means nothing to it.
+// takeSignals prepares ctx and stopped and returns what undoes it. Interrupt and
+// terminate end a reading verb at once, a hang-up too; of a writing verb they end
+// stopped, and a hang-up or a closed pipe means nothing to it.
 func (c *call) takeSignals() (release func()) {
 	if c.verb.writes {
 		return c.takeSignalsForWriting()
 	}
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	c.ctx, c.stop = ctx, ctx.Done()
+	c.ctx, c.stopped = ctx, ctx
 	return release
 }
 
 func (c *call) takeSignalsForWriting() (release func()) {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	c.ctx, c.stop = context.Background(), ctx.Done()
+	c.ctx, c.stopped = context.Background(), ctx
 	return release
 }
 

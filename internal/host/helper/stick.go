@@ -191,8 +191,8 @@ func (c *call) silence(act func(context.Context, *znp.Client) (nvram.Silence, er
 	}
 	f.complete(c.verb.name)
 	raw, err := c.underRun(f, map[string]string{"port": args[0]}, func(*runrecord.Run) (any, error) {
-		ctx, cancel := c.beforeWriting()
-		defer cancel()
+		ctx, _, release := c.beforeWriting()
+		defer release()
 		client, err := connect(ctx, args[0])
 		if err != nil {
 			return nil, err

@@ -142,6 +142,6 @@ func sayPromote(w io.Writer, r helperapi.PromoteResult) {
 		fmt.Fprintf(w, "%s is new: %d files, read back (%s)\n", r.Data, r.Files, r.Method)
 	}
 	if r.Previous != "" {
-		fmt.Fprintf(w, "what it was lies in %s\n", r.Previous)
+		fmt.Fprintf(w, "what was there lies in %s\n", r.Previous)
 	}
 }

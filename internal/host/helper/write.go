@@ -102,8 +102,8 @@ const (
 )
 
 func (c *call) write(run *runrecord.Run, l load) (helperapi.WriteResult, error) {
-	ctx, cancel := c.beforeWriting()
-	defer cancel()
+	ctx, begin, release := c.beforeWriting()
+	defer release()
 	client, err := connect(ctx, l.port)
 	if err != nil {
 		return helperapi.WriteResult{}, err
@@ -113,20 +113,26 @@ func (c *call) write(run *runrecord.Run, l load) (helperapi.WriteResult, error) 
 	if err != nil {
 		return helperapi.WriteResult{}, err
 	}
-	report, err := nvram.Write(c.ctx, client, l.image, c.writeOptions(run, l, stick))
+	o := c.writeOptions(run, l)
+	o.Keep = func(before *nvimage.Image) error {
+		if err := begin(); err != nil {
+			return err
+		}
+		return keep(run, l, before, stick)
+	}
+	report, err := nvram.Write(ctx, client, l.image, o)
 	if err != nil {
 		return helperapi.WriteResult{}, err
 	}
 	return c.writeResult(run, client, stick, report)
 }
 
-func (c *call) writeOptions(run *runrecord.Run, l load, stick nvimage.Stick) nvram.WriteOptions {
+func (c *call) writeOptions(run *runrecord.Run, l load) nvram.WriteOptions {
 	step := nvram.PhaseCompare
 	o := nvram.WriteOptions{
 		From: l.from, AnyRevision: l.any,
 		ExpectBefore: l.before,
-		Keep:         func(before *nvimage.Image) error { return keep(run, l, before, stick) },
-		Stop:         c.stop,
+		Stop:         c.stopped.Done(),
 		Phase:        func(p nvram.Phase) { step = p },
 		Progress:     func(done, total int) { c.stepper(run, string(step))(done, total) },
 	}

@@ -108,17 +108,22 @@ func (r Record) save(dir string) error {
 func recordPath(dir, run string) string { return filepath.Join(dir, run+".json") }
 func lockPath(dir, run string) string   { return filepath.Join(dir, run+".lock") }
 
-// prune removes what is older than keep, so that records do not pile up. It never
-// fails a run: whatever cannot be removed stays.
+// prune removes runs that ended longer than keep ago, with the files of other
+// packages that bear the run's name. It takes nothing that is not a run, whatever
+// directory it was given, and never fails a run: what cannot be removed stays.
 func prune(dir string, keep time.Duration) {
-	entries, err := os.ReadDir(dir)
+	records, err := filepath.Glob(filepath.Join(dir, "*.json"))
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		info, err := e.Info()
-		if err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > keep {
-			_ = os.Remove(filepath.Join(dir, e.Name()))
+	for _, path := range records {
+		run := strings.TrimSuffix(filepath.Base(path), ".json")
+		r, err := Load(dir, run)
+		if err != nil || r.Run != run || r.Ended.IsZero() || time.Since(r.Ended) < keep {
+			continue
+		}
+		for _, suffix := range []string{".promotion", ".promotion.undo", ".lock", ".json"} {
+			_ = os.Remove(filepath.Join(dir, run+suffix))
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -192,6 +193,31 @@ func TestJoinRefuses(t *testing.T) {
 				t.Errorf("got %v (%v)", err, exitOf(err))
 			}
 		})
+	}
+}
+
+func TestJoinForgetsOldRunsAndNothingElse(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("old.json", `{"run":"old","state":"done","ended":"2020-01-01T00:00:00Z"}`)
+	write("old.promotion", "{}")
+	write("settings.json", `{"run":"fast","ended":"2020-01-01T00:00:00Z"}`)
+	write("notes.json", "not ours")
+	join(t, request(dir))
+	entries, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, filepath.Base(e))
+	}
+	if want := []string{"notes.json", "run-1.json", "run-1.lock", "settings.json"}; !slices.Equal(names, want) {
+		t.Errorf("left are %v, want %v", names, want)
 	}
 }
 
