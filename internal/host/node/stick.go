@@ -66,6 +66,10 @@ func (s hostStick) read(ctx context.Context, progress engine.Progress) (network.
 	if err != nil {
 		return network.StickImage{}, err
 	}
+	if r.State != helperapi.StateHold {
+		return network.StickImage{}, fmt.Errorf(
+			"it is in state %s and not in HOLD: its memory lags behind what it sends; park it first", r.State)
+	}
 	img, err := nvimage.Parse(r.Image)
 	if err != nil {
 		return network.StickImage{}, err
