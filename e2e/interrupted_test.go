@@ -122,9 +122,9 @@ func TestControllerDies(t *testing.T) {
 	}
 }
 
-// TestTargetDies: the cellar's Zigbee2MQTT dies soon after it went on air; the lamp
+// TestE2ETargetDies: the cellar's Zigbee2MQTT dies soon after it went on air; the lamp
 // must answer through the attic's stick again, and the exit code must say so.
-func TestTargetDies(t *testing.T) {
+func TestE2ETargetDies(t *testing.T) {
 	b := genuine(t).start()
 	r := b.begin()
 	b.eventually("the cellar is on air", func() bool { return b.home.OnAir() == "cellar" })

@@ -37,6 +37,13 @@ func me(t *testing.T) string {
 // real host; hosts differ by their directories only.
 func sshd(t *testing.T) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
 	t.Helper()
+	return sshdUnder(t, func(string, string) []string { return nil })
+}
+
+// sshdUnder is sshd with each server started by another program, whose command line
+// wrap returns.
+func sshdUnder(t *testing.T, wrap func(name, dir string) []string) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+	t.Helper()
 	bin := program(t, "sshd")
 	sftp := sftpServer(t)
 	privilegeSeparation(t)
@@ -49,7 +56,8 @@ func sshd(t *testing.T) func(name, dir string, admit ssh.PublicKey) (home.Host, 
 		address, port := freeAddress(t)
 		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(admit))
 		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, port, hostKey, admitted, sftp)
-		serve(t, etc, bin, "-D", "-e", "-f", conf).listens(t, address)
+		command := append(wrap(name, dir), bin, "-D", "-e", "-f", conf)
+		serve(t, etc, command[0], command[1:]...).listens(t, address)
 		return realHost(address), nil
 	}
 }

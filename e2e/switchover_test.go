@@ -9,9 +9,9 @@ import (
 	"z2mha/internal/world/home"
 )
 
-// TestSwitchoverThereAndBack is the product's main job with real programs: from a
+// TestE2ESwitchoverThereAndBack is the product's main job with real programs: from a
 // configuration file to a lamp that answers through the other stick, and back.
-func TestSwitchoverThereAndBack(t *testing.T) {
+func TestE2ESwitchoverThereAndBack(t *testing.T) {
 	b := genuine(t).start()
 	devices, image := b.bridgeDevices(), b.home.Attic.Dongle.Image()
 	for _, to := range []*home.Node{b.home.Cellar, b.home.Attic} {

@@ -1,6 +1,7 @@
 package home
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/user"
@@ -15,7 +16,7 @@ func (h *Home) State() string { return filepath.Join(h.Dir, "controller", "state
 func (h *Home) keyFile() string { return filepath.Join(h.Dir, "controller", "id_ed25519") }
 
 // writeController writes z2mha.yaml for the two nodes.
-func (h *Home) writeController() error {
+func (h *Home) writeController(context.Context, Options) error {
 	h.Config = filepath.Join(h.Dir, "controller", "z2mha.yaml")
 	return os.WriteFile(h.Config, []byte(h.Configuration()), 0o600)
 }

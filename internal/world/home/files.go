@@ -161,7 +161,10 @@ type endpoint struct {
 	Meta     json.RawMessage `json:"meta"`
 }
 
-var empty = json.RawMessage("{}")
+var (
+	empty      = json.RawMessage("{}")
+	configured = json.RawMessage(`{"configured":"0.0.0"}`) // by Zigbee2MQTT, when it was paired
+)
 
 func database(now time.Time) string {
 	lines := []line{coordinatorLine()}
@@ -192,7 +195,7 @@ func (d device) line(id int, now time.Time) line {
 		ID: id, Type: d.kind, IEEE: d.ieee.String(), Nwk: int(d.nwk), MakerID: 4742, Maker: d.maker,
 		Power: d.power, Model: d.model, EPList: []int{1},
 		Endpoints:   map[string]endpoint{"1": newEndpoint(int(d.deviceID), d.clusters)},
-		Interviewed: true, InterviewState: "SUCCESSFUL", Meta: json.RawMessage(d.meta),
+		Interviewed: true, InterviewState: "SUCCESSFUL", Meta: configured,
 		LastSeen: now.Add(-time.Minute).UnixMilli(),
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,6 +21,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/host/remote"
 	"z2mha/internal/world/sshhost"
@@ -66,6 +66,9 @@ type Home struct {
 	addr   string
 	cancel context.CancelFunc
 	work   sync.WaitGroup
+
+	mu   sync.Mutex
+	errs []error // of what runs beside; told by Close
 }
 
 // A Node is one host with its stick and its Zigbee2MQTT.
@@ -77,15 +80,16 @@ type Node struct {
 	Host   Host
 	Dongle *znpsim.Dongle
 
-	frontend int // port that its configuration names
+	frontend int         // port that its configuration names
+	hardware zigbee.IEEE // factory address of the stick
 }
 
 // New builds the home. ctx bounds the life of its sticks; Close ends all of it.
 func New(ctx context.Context, o Options) (*Home, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &Home{Dir: o.Dir, login: o.Login, addr: o.Broker, cancel: cancel}
-	h.Attic, h.Cellar = h.node("attic", 8080), h.node("cellar", 8081)
-	for _, build := range []func(context.Context, Options) error{h.startBroker, h.startRadio, h.startHosts, h.furnish} {
+	h.Attic, h.Cellar = h.node("attic", 8080, atticIEEE), h.node("cellar", 8081, cellarIEEE)
+	for _, build := range []func(context.Context, Options) error{h.startBroker, h.startRadio, h.furnish, h.startHosts, h.writeController} {
 		if err := build(ctx, o); err != nil {
 			return nil, errors.Join(fmt.Errorf("build the home: %w", err), h.Close())
 		}
@@ -93,11 +97,11 @@ func New(ctx context.Context, o Options) (*Home, error) {
 	return h, nil
 }
 
-func (h *Home) node(name string, frontend int) *Node {
+func (h *Home) node(name string, frontend int, hardware zigbee.IEEE) *Node {
 	dir := filepath.Join(h.Dir, name)
 	return &Node{
 		Name: name, Dir: dir, Data: filepath.Join(dir, "zigbee2mqtt", "data"), TTY: filepath.Join(dir, "ttyUSB0"),
-		frontend: frontend,
+		frontend: frontend, hardware: hardware,
 	}
 }
 
@@ -128,9 +132,6 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 		newHost = hostInProcess
 	}
 	for _, n := range h.Nodes() {
-		if err := os.MkdirAll(n.Dir, 0o755); err != nil {
-			return err
-		}
 		if n.Host, err = newHost(n.Name, n.Dir, key.PublicKey()); err != nil {
 			return fmt.Errorf("start host %s: %w", n.Name, err)
 		}
@@ -144,7 +145,7 @@ func hostInProcess(_, dir string, admit ssh.PublicKey) (Host, error) {
 	})
 }
 
-// furnish writes the data directories, the services and the controller's file.
+// furnish writes the data directories and the services.
 func (h *Home) furnish(_ context.Context, o Options) error {
 	now := time.Now()
 	if err := h.Attic.writeActive(h.addr, o.Login, h.Attic.Dongle.Image(), now); err != nil {
@@ -158,23 +159,12 @@ func (h *Home) furnish(_ context.Context, o Options) error {
 			return err
 		}
 	}
-	return h.writeController()
+	return nil
 }
 
 // Watch starts to press the lamp's switch.
 func (h *Home) Watch(ctx context.Context) (*Watch, error) {
 	return NewWatch(ctx, h.addr, "zigbee2mqtt", h.login, h.Lamp.On, h.OnAir)
-}
-
-// OnAir names the sticks that are on air now; normally one, or none.
-func (h *Home) OnAir() string {
-	var names []string
-	for _, n := range h.Nodes() {
-		if n.Dongle.State() == stateCoordinator {
-			names = append(names, n.Name)
-		}
-	}
-	return fmt.Sprint(names)
 }
 
 // Close ends what the home started, and nothing else: Zigbee2MQTT processes by
@@ -196,5 +186,17 @@ func (h *Home) Close() error {
 	if h.broker != nil {
 		errs = append(errs, h.broker.Close())
 	}
-	return errors.Join(errs...)
+	if h.Medium != nil {
+		errs = append(errs, h.Medium.Close())
+	}
+	return errors.Join(append(errs, h.errs...)...)
+}
+
+// failed remembers what went wrong in the background.
+func (h *Home) failed(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err != nil {
+		h.errs = append(h.errs, err)
+	}
 }

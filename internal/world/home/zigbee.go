@@ -1,6 +1,9 @@
 package home
 
-import "z2mha/internal/dongle/zigbee"
+import (
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/dongle/znpsim"
+)
 
 // The home's Zigbee network and its devices: made-up addresses and a made-up key.
 var (
@@ -33,8 +36,8 @@ type device struct {
 	power    string
 	deviceID uint16
 	clusters []uint16
-	meta     string // JSON; says that Zigbee2MQTT has configured it already
 	state    string // JSON, for state.json
+	radio    znpsim.Kind
 }
 
 // LampName is the friendly name of the lamp, and so its topic.
@@ -44,19 +47,30 @@ var devices = []device{
 	{
 		ieee: lampIEEE, nwk: 0x4E21, name: LampName, kind: "Router",
 		model: "BASICZBR3", maker: "SONOFF", power: "Mains (single phase)",
-		deviceID: 0x0000, clusters: []uint16{0, 3, 4, 5, 6},
-		meta: `{"configured":"0.0.0"}`, state: `{"state":"OFF","linkquality":180}`,
+		deviceID: 0x0100, clusters: []uint16{0, 6}, radio: znpsim.Lamp,
+		state: `{"state":"OFF","linkquality":180}`,
 	},
 	{
 		ieee: sensorIEEE, nwk: 0x71B3, name: "hall sensor", kind: "EndDevice",
 		model: "TH01", maker: "eWeLink", power: "Battery",
-		deviceID: 0x0302, clusters: []uint16{0, 1, 3, 0x0402, 0x0405},
-		meta: `{"configured":"0.0.0"}`, state: `{"temperature":20.5,"humidity":48,"battery":90}`,
+		deviceID: 0x0302, clusters: []uint16{0, 1, 0x0402}, radio: znpsim.Sensor,
+		state: `{"temperature":20.5,"battery":90}`,
 	},
 	{
-		ieee: sleepyIEEE, nwk: 0x0D5A, name: "cellar door", kind: "EndDevice",
+		ieee: sleepyIEEE, nwk: 0x0D5A, name: "cellar thermometer", kind: "EndDevice",
 		model: "TH01", maker: "eWeLink", power: "Battery",
-		deviceID: 0x0302, clusters: []uint16{0, 1, 3, 0x0402, 0x0405},
-		meta: `{"configured":"0.0.0"}`, state: `{"temperature":14.2,"humidity":61,"battery":75}`,
+		deviceID: 0x0302, clusters: []uint16{0, 1, 0x0402}, radio: znpsim.SleepyChild,
+		state: `{"temperature":14.2,"battery":75}`,
 	},
+}
+
+// lastHeard is the frame counter that every device heard last from the attic's
+// stick: above what the stick has saved, as always.
+const lastHeard = znpsim.FirstCounter + 600
+
+// onRadio is the device as it lives on the medium.
+func (d device) onRadio() znpsim.DeviceSpec {
+	return znpsim.DeviceSpec{
+		Name: d.name, Kind: d.radio, IEEE: d.ieee, Nwk: d.nwk, Network: Identity, LastCounter: lastHeard,
+	}
 }
