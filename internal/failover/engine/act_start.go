@@ -43,7 +43,11 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 	if o.Runs() {
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
-	if err := e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }); err != nil {
+	err = e.remember(func(r *network.Record) {
+		delete(r.Silent, x.Name())
+		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
+	})
+	if err != nil {
 		return o, err
 	}
 	asked := x.StartService(ctx)
