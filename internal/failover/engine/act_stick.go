@@ -111,7 +111,7 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err := e.willUse(want); err != nil {
 		return nil, err
 	}
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID, Want: want, From: e.facts.Stick,
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID + "-load", Want: want, From: e.facts.Stick,
 		AnyRevision: e.net.AnyRevision, ExpectBefore: e.facts.KeptHash}, progressOf(e.watch, s))
 	if err != nil {
 		return nil, err
