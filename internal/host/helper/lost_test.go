@@ -44,7 +44,7 @@ func newBench(t *testing.T) bench {
 	b := bench{T: t, stick: stick, state: t.TempDir()}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	b.port = serve(ctx, b, stick, "tcp", filepath.Join(b.state, "tty"))
+	b.port = serve(ctx, b, stick, "pty", filepath.Join(b.state, "tty"))
 	return b
 }
 

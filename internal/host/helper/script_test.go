@@ -48,7 +48,6 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"terminal": onTerminal,
-			"tty":      startTTY,
 			"peer":     startPeer,
 			"stick":    startStick,
 			"image":    saveStick,

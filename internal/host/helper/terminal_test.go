@@ -34,15 +34,6 @@ func onTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// startTTY puts the path of a device that nobody answers at into a variable: tty NAME.
-func startTTY(ts *testscript.TestScript, _ bool, args []string) {
-	master, slave, err := openPTY()
-	ts.Check(err)
-	ts.Setenv(args[0], slave.Name())
-	ts.Check(slave.Close())
-	ts.Defer(func() { _ = master.Close() })
-}
-
 func openPTY() (master, slave *os.File, err error) {
 	master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
