@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -200,6 +201,24 @@ func TestStageChecksForRoomFirst(t *testing.T) {
 	if files := tree(t, p.cfg.Data+".z2mha-staging"); len(files) > 0 {
 		t.Errorf("sent %v all the same", slices.Collect(maps.Keys(files)))
 	}
+}
+
+func TestStageOnADiskThatBecomesFull(t *testing.T) {
+	_, p, g, d := staged(t)
+	before := tree(t, p.cfg.Data)
+	staging := p.cfg.Data + ".z2mha-staging"
+	d.onOpen = func(string) { _ = os.Symlink("/dev/full", filepath.Join(staging, "state.json")) }
+	_, err := p.Stage(t.Context(), g, d, nil)
+	var refused *network.RefusedError
+	if !errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	wantError(t, err, "state.json", staging, "has become full", "its data is untouched")
+	if diff := cmp.Diff(before, tree(t, p.cfg.Data)); diff != "" {
+		t.Error(diff)
+	}
+	d.onOpen = nil
+	stage(t, p, g, d)
 }
 
 func TestStageFindsWhatWasNotSent(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -188,16 +189,49 @@ func TestOpenRC(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for name, break_ := range map[string]func(*node.Config){
+	for name, spoil := range map[string]func(*node.Config){
 		"a relative data directory": func(c *node.Config) { c.Data = "data" },
 		"no dongle":                 func(c *node.Config) { c.Dongle = "" },
 		"an unknown service":        func(c *node.Config) { c.Service.Kind = "runit" },
 		"an unknown become":         func(c *node.Config) { c.SSH.Become = "su" },
 	} {
 		p := newPlace(t)
-		break_(&p.cfg)
+		spoil(&p.cfg)
 		if _, err := node.New(p.cfg); err == nil {
 			t.Errorf("%s was accepted", name)
 		}
 	}
+}
+
+func TestHostThatCannotBeTalkedTo(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spoil func(*place)
+		want  string
+	}{
+		{"it is down", func(p *place) { p.host.Close() }, "nothing listens there"},
+		{"it does not know our key", func(p *place) { p.host.RefuseLogins(true) }, "authorized_keys"},
+		{"it has another host key", func(p *place) { p.host.ChangeHostKey() }, "was pinned"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPlace(t)
+			p.warm()
+			tt.spoil(p)
+			p.Node = p.connect()
+			_, err := p.Observe(t.Context())
+			wantError(t, err, "attic", p.host.Addr(), tt.want)
+		})
+	}
+}
+
+func TestHalfOpenConnection(t *testing.T) {
+	p := newPlace(t, func(c *node.Config) {
+		c.SSH.KeepAlive, c.SSH.Patience, c.SSH.ConnectTimeout = 50*time.Millisecond, 500*time.Millisecond, 2*time.Second
+	})
+	p.warm()
+	p.host.Freeze()
+	_, err := p.Observe(t.Context())
+	wantError(t, err, "attic", "no ssh handshake")
+	p.host.Thaw()
+	p.warm()
 }

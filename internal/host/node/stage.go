@@ -183,8 +183,10 @@ func (s *staging) send(w wanted) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.ReadFrom(r)
-	return errors.Join(err, f.Chmod(fs.FileMode(w.Mode)), f.Close())
+	if _, err = f.ReadFrom(r); err == nil {
+		err = f.Chmod(fs.FileMode(w.Mode))
+	}
+	return errors.Join(err, f.Close())
 }
 
 func (s *staging) open(w wanted) (io.ReadCloser, error) {

@@ -195,9 +195,10 @@ func (p *place) commands(f func()) []string {
 
 // A depot keeps blobs in memory.
 type depot struct {
-	mu    sync.Mutex
-	blobs map[string][]byte
-	onPut func(hash string)
+	mu     sync.Mutex
+	blobs  map[string][]byte
+	onPut  func(hash string)
+	onOpen func(hash string)
 }
 
 func newDepot() *depot { return &depot{blobs: map[string][]byte{}} }
@@ -228,6 +229,9 @@ func (d *depot) Put(hash string, r io.Reader) error {
 }
 
 func (d *depot) Open(hash string) (io.ReadCloser, error) {
+	if d.onOpen != nil {
+		d.onOpen(hash)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	raw, ok := d.blobs[hash]
