@@ -26,6 +26,7 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	e.facts.Started = time.Now()
 	o, err := e.startService(ctx, x)
 	if err != nil {
 		return nil, err
@@ -269,7 +270,7 @@ func (e *execution) refresh(ctx context.Context) (BridgeInfo, error) {
 func (e *execution) sameNetwork(ctx context.Context, info BridgeInfo) error {
 	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
 	defer cancel()
-	since := e.prog.Last
+	since := e.facts.Started
 	if e.resumed { // published before this process began to listen
 		since = time.Time{}
 	}

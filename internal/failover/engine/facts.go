@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
@@ -23,6 +24,7 @@ type Facts struct {
 	Stick      nvimage.Stick `json:"stick,omitzero"`        // the stick it was read from
 
 	Floors   nvimage.Floors `json:"floors,omitzero"`    // what was put onto the target
+	Started  time.Time      `json:"started,omitzero"`   // the target was asked to start
 	Unproven string         `json:"unproven,omitempty"` // what could not be proven in the end
 }
 
