@@ -42,7 +42,7 @@ func demoCommand() *cobra.Command {
 
 // move is `z2mha switchover --to NODE` without the command line around it.
 func move(ctx context.Context, config, to string, t *console.Teller) error {
-	return withController(ctx, &flags{config: config}, true, func(c *engine.Controller) error {
+	return withController(ctx, &flags{config: config, quiet: true}, true, func(c *engine.Controller) error {
 		ended, err := c.Switchover(ctx, "", to, "the demo", t.Watch)
 		if err != nil {
 			return err

@@ -21,6 +21,7 @@ type flags struct {
 	config  string
 	network string
 	verbose bool
+	quiet   bool // keep warnings of the configuration to ourselves
 }
 
 func newRoot() *cobra.Command {
@@ -68,8 +69,10 @@ func withController(ctx context.Context, f *flags, lock bool, do func(*engine.Co
 	if err != nil {
 		return err
 	}
-	for _, w := range cfg.Warnings {
-		fmt.Fprintf(os.Stderr, "warning: %s\n", w)
+	if !f.quiet {
+		for _, w := range cfg.Warnings {
+			fmt.Fprintf(os.Stderr, "warning: %s\n", w)
+		}
 	}
 	level := slog.LevelWarn
 	if f.verbose {

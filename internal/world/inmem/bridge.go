@@ -8,9 +8,6 @@ import (
 	"z2mha/internal/failover/engine"
 )
 
-// startTime is how long a Zigbee2MQTT needs until it speaks.
-const startTime = 1500 * time.Millisecond
-
 // Bridge returns what the home says over MQTT.
 func (h *Home) Bridge() engine.Bridge { return bridge{h} }
 

@@ -36,10 +36,14 @@ func NewStores() *Stores {
 		gens: map[string][]generation.Generation{}, records: map[string][]byte{}}
 }
 
-// Journal, Shelf and Memory are the three faces of the disk.
+// Journal is the part of the disk that holds runs.
 func (s *Stores) Journal() engine.Journal { return journal{s} }
-func (s *Stores) Shelf() engine.Shelf     { return shelf{s} }
-func (s *Stores) Memory() engine.Memory   { return memory{s} }
+
+// Shelf is the part that holds contents and generations.
+func (s *Stores) Shelf() engine.Shelf { return shelf{s} }
+
+// Memory is the part that holds records.
+func (s *Stores) Memory() engine.Memory { return memory{s} }
 
 type journal struct{ s *Stores }
 
