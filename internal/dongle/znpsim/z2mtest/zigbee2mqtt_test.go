@@ -182,8 +182,8 @@ func pair(t *testing.T, dir, broker string) pairing {
 // cases are what the stick of another node may hold when Zigbee2MQTT starts there.
 var cases = []secondNode{
 	{name: "a clone is resumed", image: clone, want: "resumed", works: true, leap: 1250},
-	{name: "a clone with an old counter is resumed, and ignored", image: stale, want: "resumed"},
-	{name: "a clone with its own address is resumed, and ignored", image: ownAddress, want: "resumed"},
+	{name: "a clone with an old counter is resumed and ignored", image: stale, want: "resumed"},
+	{name: "a clone with its own address is resumed and ignored", image: ownAddress, want: "resumed"},
 	{name: "an empty stick is restored from the backup", image: empty, want: "restored", works: true},
 	{name: "an empty stick without a backup forms a new network", image: empty, noBackup: true, want: "reset", lost: true},
 }
@@ -230,7 +230,7 @@ func (c secondNode) run(t *testing.T, dir, broker string, p pairing) {
 			t.Fatal(err)
 		}
 	}
-	n := newNode(t, dir, broker, "second-"+strings.NewReplacer(" ", "-", ",", "").Replace(c.name), data, stick, lamp)
+	n := newNode(t, dir, broker, "second-"+strings.ReplaceAll(c.name, " ", "-"), data, stick, lamp)
 	if how := n.run(); how != c.want {
 		t.Errorf("start said %q, want %q", how, c.want)
 	}
