@@ -68,7 +68,7 @@ func commentsIn(yaml string) []string {
 	var out []string
 	for line := range strings.Lines(yaml) {
 		if _, comment, ok := strings.Cut(line, "#"); ok {
-			out = append(out, "#"+strings.TrimSpace(comment))
+			out = append(out, "#"+strings.TrimRight(comment, "\n"))
 		}
 	}
 	return out

@@ -85,7 +85,7 @@ func (s *show) play(ctx context.Context) (err error) {
 }
 
 func (s *show) introduce() {
-	s.say("A home with one Zigbee network: a lamp, a sensor and a sleeping door contact.")
+	s.say("A home with one Zigbee network: a lamp and two sensors, of which one sleeps.")
 	s.say("Two hosts, reached over SSH, each with Zigbee2MQTT and a coordinator stick:")
 	for _, n := range s.home.Nodes() {
 		s.say("  %-7s %s  stick %s", n.Name, n.Host.Addr(), n.TTY)
@@ -98,7 +98,7 @@ func (s *show) lampAnswers(ctx context.Context, through *home.Node) error {
 	ctx, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
 	if err := s.watch.Await(ctx, through.Name); err != nil {
-		return fmt.Errorf("%w; Zigbee2MQTT said:\n%s", err, tail(through.Log()))
+		return fmt.Errorf("%w; Zigbee2MQTT said:\n%s", err, through.Log())
 	}
 	s.say("💡 the lamp answers through the %s\n", through.Name)
 	return nil
@@ -140,9 +140,3 @@ func (s *show) verdict() error {
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
-
-// tail is the end of a log.
-func tail(log string) string {
-	lines := strings.Split(strings.TrimSpace(log), "\n")
-	return strings.Join(lines[max(0, len(lines)-12):], "\n")
-}

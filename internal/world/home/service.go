@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -131,11 +132,15 @@ func (n *Node) halt(ctx context.Context) error {
 	return errors.Join(n.Kill(), n.ended(ctx))
 }
 
-// Log is what Zigbee2MQTT printed on this host so far.
+// Log is the end of what Zigbee2MQTT printed on this host, without the messages it
+// publishes all the time.
 func (n *Node) Log() string {
 	raw, err := os.ReadFile(filepath.Join(n.Dir, "zigbee2mqtt.log"))
 	if err != nil {
 		return ""
 	}
-	return string(raw)
+	lines := slices.Collect(strings.Lines(string(raw)))
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, "MQTT publish: ") })
+	const most = 40
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
