@@ -67,6 +67,8 @@ func (o Output) Said() string {
 // Errors are those of Connect, *BecomeError when it was not run for want of rights,
 // and *DeadlineError or *LostError, which wrap ErrOutcomeUnknown. When ctx ends the
 // command is sent TERM and its session closed; that it obeys is not waited for.
+// OpenSSH passes no signal on to a login as root, nor to what sudo started; the end
+// of a held standard input reaches those too.
 func (c *Conn) Run(ctx context.Context, cmd Command) (Output, error) {
 	orDefault(&cmd.Timeout, c.cfg.CommandTimeout)
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
