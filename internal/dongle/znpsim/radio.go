@@ -30,8 +30,13 @@ func (d *Dongle) unicast(dst zigbee.NwkAddr, deliver func(*Device), done func(ve
 	case dev.sleeps():
 		dev.hold(d, c, deliver, done)
 	default:
-		id := d.net.id
-		d.after(airTime, func() { done(dev.take(id, c, deliver)) })
+		v := dev.hear(d.net.id, c) // now: a frame never overtakes the one before it
+		d.after(airTime, func() {
+			if v == accepted {
+				deliver(dev)
+			}
+			done(v)
+		})
 	}
 }
 
