@@ -64,17 +64,17 @@ func TestBadInput(t *testing.T) {
 			arrange: func(b *bench) { b.hold(b.home.Cellar.TTY) },
 		},
 		{
-			name: "not a ZNP but EZSP", exit: exitFailed, says: []string{"cellar", "EmberZNet"},
+			name: "not a ZNP but EZSP", exit: exitRefused, says: []string{"cellar", "EmberZNet"},
 			arrange: func(b *bench) {
 				b.reconfigureNode("cellar", "dongle", b.serveBytes([]byte{0x1A, 0xC1, 0x02, 0x0B, 0x0A, 0x52, 0x7E}))
 			},
 		},
 		{
-			name: "a stick that says nothing", exit: exitFailed, says: []string{"cellar", "no Z-Stack stick answered"},
+			name: "a stick that says nothing", exit: exitRefused, says: []string{"cellar", "no Z-Stack stick answered"},
 			arrange: func(b *bench) { b.reconfigureNode("cellar", "dongle", b.serveBytes(nil)) },
 		},
 		{
-			name: "stick of another firmware", exit: exitFailed, says: []string{"revision", "any_revision"},
+			name: "stick of another firmware", exit: exitRefused, says: []string{"revision", "any_revision"},
 			build: func(o *home.Options) {
 				o.Stick = func(node string, d *znpsim.DongleOptions) {
 					if node == "cellar" {

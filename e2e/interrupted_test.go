@@ -144,6 +144,7 @@ func TestE2ETargetDies(t *testing.T) {
 func TestTargetNeverStarts(t *testing.T) {
 	b := simulated(t).start()
 	b.breakService(b.home.Cellar)
+	b.reconfigure(func(s string) string { return strings.Replace(s, "start: 40s", "start: 5s", 1) })
 	b.ends(b.z2mha("switchover", "--to", "cellar"), exitRolledBack, "attic is active again")
 	b.lampAnswersThrough(b.home.Attic)
 	b.mediumIsClean()
