@@ -168,29 +168,43 @@ func (e *execution) readyAgain(ctx context.Context, x Node, s plan.Step) ([]stri
 	if err != nil || !e.prog.BegunAct(plan.ActStart) {
 		return saw, err
 	}
+	more, err := e.raiseOld(ctx, x, s)
+	return append(saw, more...), err
+}
+
+// raiseOld lifts the counters of the old stick, in HOLD, above everything the target
+// may have used. It starts from what the stick holds now, and keeps that first.
+func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string, error) {
 	if _, err := x.Park(ctx); err != nil {
 		return nil, err
 	}
-	img, err := e.image(e.facts.StickImage)
+	now, err := x.ReadStick(ctx, progressOf(e.watch, s))
 	if err != nil {
 		return nil, err
+	}
+	if err := e.isOurNetwork(now.Image); err != nil {
+		return nil, err
+	}
+	if _, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, now.Image.Encode()); err != nil {
+		return nil, fmt.Errorf("keep the image of the stick: %w", err)
 	}
 	floors, err := e.floors(2 * linkMargin)
 	if err != nil {
 		return nil, err
 	}
+	img := now.Image.Clone()
 	if err := img.Raise(floors); err != nil {
 		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
 	}
 	if err := e.willUse(img); err != nil {
 		return nil, err
 	}
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID + "-back", Want: img, From: e.facts.Stick,
-		AnyRevision: e.net.AnyRevision}, progressOf(e.watch, s))
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-back-%d", e.plan.ID, e.prog.Seq), Want: img,
+		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
 	if err != nil {
 		return nil, err
 	}
-	return append(saw, loaded(rep, floors.NWK)...), nil
+	return loaded(rep, floors.NWK), nil
 }
 
 // answersAgain waits until the old active speaks on MQTT with the old identity.
