@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
 	"z2mha/internal/world/home"
 )
 
@@ -34,17 +32,17 @@ func TestE2EDiskFull(t *testing.T) {
 
 // smallDisk starts an sshd in a mount namespace of its own, in which the directory
 // around the cellar's data is a small file system with the same content.
-func smallDisk(t *testing.T, options string) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+func smallDisk(t *testing.T, options string) func(home.HostSpec) (home.Host, error) {
 	t.Helper()
 	unshare := program(t, "unshare")
 	if out, err := exec.Command(unshare, "-m", "mount", "-t", "tmpfs", "none", "/mnt").CombinedOutput(); err != nil {
 		missing(t, "the right to mount in a namespace of one's own", fmt.Sprintf("run as root (%s)", out))
 	}
-	return sshdUnder(t, func(name, dir string) []string {
-		if name != "cellar" {
+	return sshdUnder(t, func(s home.HostSpec) []string {
+		if s.Name != "cellar" {
 			return nil
 		}
-		disk := filepath.Join(dir, "zigbee2mqtt")
+		disk := filepath.Join(s.Dir, "zigbee2mqtt")
 		const script = `set -e; cp -a "$1" "$1.full"; mount -t tmpfs -o "$2" none "$1"; cp -a "$1.full/." "$1"; shift 2; exec "$@"`
 		return []string{unshare, "-m", "sh", "-c", script, "sh", disk, options}
 	})

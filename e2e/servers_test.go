@@ -16,7 +16,7 @@ import (
 func mosquitto(t *testing.T) string {
 	t.Helper()
 	bin, dir := program(t, "mosquitto"), t.TempDir()
-	address, port := freeAddress(t)
+	address, port := freeAddress(t, "127.0.0.1")
 	conf := writeFile(t, filepath.Join(dir, "mosquitto.conf"),
 		"listener %s 127.0.0.1\nallow_anonymous true\npersistence false\nuser %s\n", port, me(t))
 	serve(t, dir, bin, "-c", conf).listens(t, address)
@@ -33,36 +33,35 @@ func me(t *testing.T) string {
 }
 
 // sshd starts a real OpenSSH server for the current user, with a host key of its
-// own, that admits one key. Its connections start in $HOME of the user, as on a
-// real host; hosts differ by their directories only.
-func sshd(t *testing.T) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+// own, that admits one key. Its sessions start in the user's own $HOME; hosts
+// differ by address and directories only.
+func sshd(t *testing.T) func(home.HostSpec) (home.Host, error) {
 	t.Helper()
-	return sshdUnder(t, func(string, string) []string { return nil })
+	return sshdUnder(t, func(home.HostSpec) []string { return nil })
 }
 
 // sshdUnder is sshd with each server started by another program, whose command line
 // wrap returns.
-func sshdUnder(t *testing.T, wrap func(name, dir string) []string) func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+func sshdUnder(t *testing.T, wrap func(home.HostSpec) []string) func(home.HostSpec) (home.Host, error) {
 	t.Helper()
-	bin := program(t, "sshd")
-	sftp := sftpServer(t)
+	bin, sftp := program(t, "sshd"), sftpServer()
 	privilegeSeparation(t)
-	return func(name, dir string, admit ssh.PublicKey) (home.Host, error) {
+	return func(s home.HostSpec) (home.Host, error) {
 		etc := t.TempDir()
 		hostKey := filepath.Join(etc, "host_key")
 		if _, _, err := remote.LoadOrCreateKey(hostKey); err != nil {
 			return nil, err
 		}
-		address, port := freeAddress(t)
-		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(admit))
-		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, port, hostKey, admitted, sftp)
-		command := append(wrap(name, dir), bin, "-D", "-e", "-f", conf)
+		address, port := freeAddress(t, s.IP)
+		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(s.Admit))
+		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, sftp)
+		command := append(wrap(s), bin, "-D", "-e", "-f", conf)
 		serve(t, etc, command[0], command[1:]...).listens(t, address)
 		return realHost(address), nil
 	}
 }
 
-const sshdConfig = `ListenAddress 127.0.0.1
+const sshdConfig = `ListenAddress %s
 Port %s
 HostKey %s
 AuthorizedKeysFile %s
@@ -76,8 +75,7 @@ KbdInteractiveAuthentication no
 MaxStartups 100
 `
 
-func sftpServer(t *testing.T) string {
-	t.Helper()
+func sftpServer() string {
 	for _, path := range []string{"/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server"} {
 		if _, err := os.Stat(path); err == nil {
 			return path

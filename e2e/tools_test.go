@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -130,19 +132,20 @@ func (s *server) printed() string {
 	return strings.TrimSpace(string(raw))
 }
 
-// freeAddress is a loopback address that nothing listens on at the moment.
-func freeAddress(t *testing.T) (address, port string) {
+// freeAddress is an address that nothing listens on, with a port that the system
+// does not hand out by itself.
+func freeAddress(t *testing.T, ip string) (address, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		port = strconv.Itoa(20_000 + rand.IntN(12_000))
+		address = net.JoinHostPort(ip, port)
+		if l, err := net.Listen("tcp", address); err == nil {
+			l.Close()
+			return address, port
+		}
 	}
-	defer l.Close()
-	_, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l.Addr().String(), port
+	t.Fatalf("no free port on %s", ip)
+	return "", ""
 }
 
 func writeFile(t *testing.T, path, format string, args ...any) string {

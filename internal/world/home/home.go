@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -33,6 +34,14 @@ type Host interface {
 	io.Closer
 }
 
+// A HostSpec says what the SSH server of a host must be like.
+type HostSpec struct {
+	Name  string
+	Dir   string        // of the host; what it has lies below
+	IP    string        // loopback address of its own
+	Admit ssh.PublicKey // the only key admitted, for whoever runs this
+}
+
 // Options replace parts of the home; only Dir and Program must be given.
 type Options struct {
 	Dir     string   // everything lies below it; must be empty or absent
@@ -41,9 +50,8 @@ type Options struct {
 	Broker string // host:port of a broker that runs already; "" starts an embedded one
 	Login  Login  // what the broker asks for
 
-	// NewHost starts the SSH server of a host that admits one key; nil starts one
-	// inside this process.
-	NewHost func(name, dir string, admit ssh.PublicKey) (Host, error)
+	// NewHost starts the SSH server of a host; nil starts one inside this process.
+	NewHost func(HostSpec) (Host, error)
 
 	// Stick changes what the stick of a node is before it is plugged in; may be nil.
 	Stick func(node string, o *znpsim.DongleOptions)
@@ -80,6 +88,7 @@ type Node struct {
 	Host   Host
 	Dongle *znpsim.Dongle
 
+	ip       string      // loopback address
 	frontend int         // port that its configuration names
 	hardware zigbee.IEEE // factory address of the stick
 }
@@ -88,7 +97,7 @@ type Node struct {
 func New(ctx context.Context, o Options) (*Home, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	h := &Home{Dir: o.Dir, login: o.Login, addr: o.Broker, cancel: cancel}
-	h.Attic, h.Cellar = h.node("attic", 8080, atticIEEE), h.node("cellar", 8081, cellarIEEE)
+	h.Attic, h.Cellar = h.node("attic", "127.0.0.1", 8080, atticIEEE), h.node("cellar", "127.0.0.2", 8081, cellarIEEE)
 	for _, build := range []func(context.Context, Options) error{h.startBroker, h.startRadio, h.furnish, h.startHosts, h.writeController} {
 		if err := build(ctx, o); err != nil {
 			return nil, errors.Join(fmt.Errorf("build the home: %w", err), h.Close())
@@ -97,11 +106,11 @@ func New(ctx context.Context, o Options) (*Home, error) {
 	return h, nil
 }
 
-func (h *Home) node(name string, frontend int, hardware zigbee.IEEE) *Node {
+func (h *Home) node(name, ip string, frontend int, hardware zigbee.IEEE) *Node {
 	dir := filepath.Join(h.Dir, name)
 	return &Node{
 		Name: name, Dir: dir, Data: filepath.Join(dir, "zigbee2mqtt", "data"), TTY: filepath.Join(dir, "ttyUSB0"),
-		frontend: frontend, hardware: hardware,
+		ip: ip, frontend: frontend, hardware: hardware,
 	}
 }
 
@@ -132,16 +141,21 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 		newHost = hostInProcess
 	}
 	for _, n := range h.Nodes() {
-		if n.Host, err = newHost(n.Name, n.Dir, key.PublicKey()); err != nil {
+		if n.Host, err = newHost(HostSpec{Name: n.Name, Dir: n.Dir, IP: n.ip, Admit: key.PublicKey()}); err != nil {
 			return fmt.Errorf("start host %s: %w", n.Name, err)
 		}
 	}
 	return nil
 }
 
-func hostInProcess(_, dir string, admit ssh.PublicKey) (Host, error) {
+func hostInProcess(s HostSpec) (Host, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(s.IP, "0"))
+	if err != nil {
+		return nil, err
+	}
 	return sshhost.Start(sshhost.Options{
-		Home: dir, Path: []string{filepath.Join(dir, "bin")}, User: userName(), Authorized: []ssh.PublicKey{admit},
+		Home: s.Dir, Path: []string{filepath.Join(s.Dir, "bin")}, User: userName(),
+		Authorized: []ssh.PublicKey{s.Admit}, Listener: l,
 	})
 }
 
