@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/world/home"
 )
 
@@ -32,9 +33,11 @@ type bench struct {
 	watch *home.Watch
 }
 
-// simulated is a home with everything but z2mha simulated: the fast one.
+// simulated is a home with everything but z2mha simulated: the fast one, of which
+// several may stand side by side.
 func simulated(t *testing.T, change ...func(*home.Options)) *bench {
 	t.Helper()
+	t.Parallel()
 	o := home.Options{Program: []string{z2mhaBinary, "simulated-zigbee2mqtt"}}
 	for _, c := range change {
 		if c != nil {
@@ -44,10 +47,17 @@ func simulated(t *testing.T, change ...func(*home.Options)) *bench {
 	return assemble(t, o)
 }
 
-// genuine is a home of real programs on emulated sticks.
+// genuine is a home of real programs on emulated sticks; with Z2MHA_PACED set in
+// the environment the sticks are as slow as real ones.
 func genuine(t *testing.T) *bench {
 	t.Helper()
-	return assemble(t, home.Options{Program: zigbee2mqtt(t), Broker: mosquitto(t), NewHost: sshd(t)})
+	o := home.Options{Program: zigbee2mqtt(t), Broker: mosquitto(t), NewHost: sshd(t)}
+	if os.Getenv("Z2MHA_PACED") != "" {
+		o.Stick = func(_ string, d *znpsim.DongleOptions) {
+			d.Latency, d.BytesPerSecond = 5*time.Millisecond, znpsim.WireSpeed
+		}
+	}
+	return assemble(t, o)
 }
 
 // assemble builds the home, without starting any Zigbee2MQTT.
