@@ -47,18 +47,19 @@ func (dev *Device) expire() {
 	}
 }
 
-// poll asks the parent for frames. A child of the coordinator notices that way
-// when its parent is gone.
+// poll asks the parent for frames. A child of the coordinator notices that way when
+// its parent is gone; from then on it is an orphan until it has rejoined, even if
+// somebody with the parent's address acknowledges again.
 func (dev *Device) poll() {
-	if dev.spec.Kind == SleepyChild && !dev.parentAcks() {
+	switch {
+	case dev.spec.Kind == SleepyChild && dev.missed >= missesBeforeRejoin:
+		dev.rejoin()
+	case dev.spec.Kind == SleepyChild && !dev.parentAcks():
 		dev.missed++
-		if dev.missed >= missesBeforeRejoin {
-			dev.rejoin()
-		}
-		return
+	default:
+		dev.missed = 0
+		dev.collect()
 	}
-	dev.missed = 0
-	dev.collect()
 }
 
 // collect takes what waits. A parent that was reset has forgotten it.
