@@ -140,12 +140,21 @@ func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) 
 
 // startAgain brings the old active back. If the target may have spoken, the old
 // stick's counters are raised above everything it may have used, and read back,
-// before the old stick speaks again.
+// before the old stick speaks again. A stop that was asked for before a crash may
+// still be under way: then what runs now ends, and is started once more.
 func (e *execution) startAgain(ctx context.Context, s plan.Step) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
 	}
+	saw, err := e.bringBack(ctx, x, s)
+	if errors.Is(err, errEnded) {
+		saw, err = e.bringBack(ctx, x, s)
+	}
+	return saw, err
+}
+
+func (e *execution) bringBack(ctx context.Context, x Node, s plan.Step) ([]string, error) {
 	o, err := x.Observe(ctx)
 	if err != nil {
 		return nil, err
@@ -207,6 +216,9 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	return loaded(rep, floors.NWK), nil
 }
 
+// errEnded is a Zigbee2MQTT that was seen running and is gone.
+var errEnded = errors.New("has ended")
+
 // answersAgain waits until the old active speaks on MQTT with the old identity.
 func (e *execution) answersAgain(ctx context.Context, node string) ([]string, error) {
 	info, err := e.hear(ctx, node, true)
@@ -265,7 +277,7 @@ func (e *execution) hear(ctx context.Context, node string, unmarked bool) (Bridg
 			err = fmt.Errorf("the Zigbee2MQTT that answers says it is %q, not %q", info.Node, node)
 		}
 		if o, oerr := x.Observe(ctx); oerr == nil && o.Stopped() {
-			return info, fmt.Errorf("Zigbee2MQTT on %s has ended", node)
+			return info, fmt.Errorf("Zigbee2MQTT on %s %w", node, errEnded)
 		}
 		if sleep(ctx, lookEvery) != nil {
 			return info, err
