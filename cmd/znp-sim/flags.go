@@ -23,8 +23,8 @@ them, and devices that have joined. It runs until interrupted.
 
 It prints where things are, then a line "ready {JSON}" with the same for programs.
 
-A stick: name=NAME, pty=PATH (a link to a pseudo-terminal) or tcp=HOST:PORT; image=FILE in the format of zigpy-znp's nvram_read (made when
-missing); hardware=IEEE; revision=N.
+A stick: name=NAME, pty=PATH (a link to a pseudo-terminal) or tcp=HOST:PORT; image=FILE
+in the format of zigpy-znp's nvram_read (made when missing); hardware=IEEE; revision=N.
 A device: KIND=NAME, KIND being lamp, sensor or sleepy; add ",new" for one that is
 fresh from the factory and joins when the network permits it.
 -network takes pan=, ext=, channel=, ieee=, key= (32 hex digits).
@@ -88,7 +88,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.DurationVar(&o.latency, "latency", 0, "delay before each answer, 4 to 19 ms on real sticks")
 	fs.BoolVar(&o.pace, "pace", false, "lines no faster than 115200 baud")
 	fs.Float64Var(&o.rate, "frame-rate", 0, "frames a second that sticks on air relay beside their own")
-	fs.BoolVar(&o.verbose, "v", false, "log what sticks refuse")
+	fs.BoolVar(&o.verbose, "v", false, "log every frame (without its data), and what sticks refuse")
 	if err := fs.Parse(args); err != nil {
 		return o, err
 	}

@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 func simulate(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
 	log := slog.New(slog.DiscardHandler)
 	if o.verbose {
-		log = slog.New(slog.NewTextHandler(stderr, nil))
+		log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	m := znpsim.NewMedium(znpsim.MediumOptions{Log: log})
 	defer func() { err = errors.Join(err, m.Close()) }()

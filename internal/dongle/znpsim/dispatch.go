@@ -36,6 +36,7 @@ func (d *Dongle) receive(f unpi.Frame) {
 	defer d.m.mu.Unlock()
 	d.stats.Requests++
 	d.stats.BytesIn += f.Size()
+	d.o.Log.Debug("from host", "stick", d.o.Name, "frame", f)
 	if !d.powered || d.booting || d.fault.Silent {
 		return
 	}
@@ -103,6 +104,7 @@ func (d *Dongle) emit(f unpi.Frame) {
 		return
 	}
 	d.stats.BytesOut += f.Size()
+	d.o.Log.Debug("to host", "stick", d.o.Name, "frame", f)
 	d.link.push(f)
 }
 

@@ -62,7 +62,6 @@ type Dongle struct {
 	endpoints []endpoint
 	groups    map[uint32]string // endpoint<<16 | group
 	primary   uint32            // BDB channel mask
-	stuffing  byte              // APS counter towards devices
 	fault     Fault
 	stats     Stats
 	dirty     bool

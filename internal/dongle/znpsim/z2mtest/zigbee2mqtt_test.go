@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,29 +31,50 @@ type node struct {
 	process *process
 }
 
-// newNode serves the stick on a PTY and writes a configuration beside what the data
-// directory holds.
-func newNode(t *testing.T, program, broker, base, data string, stick *znpsim.Dongle, lamp *znpsim.Device) *node {
+// newNode serves the stick and writes a configuration beside what the data directory
+// holds.
+func newNode(t *testing.T, program, broker, base, data string, serve func(*testing.T, *znpsim.Dongle) string, stick *znpsim.Dongle, lamp *znpsim.Device) *node {
 	t.Helper()
+	port := serve(t, stick)
+	text := fmt.Sprintf(configuration, base, broker, port, identity.PanID, list(identity.ExtPanID.LE(), true), list(identity.Key[:], false), identity.Channel, lamp.IEEE())
+	if err := os.WriteFile(filepath.Join(data, "configuration.yaml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return &node{t: t, program: program, data: data, stick: stick, bus: subscribe(t, broker, base)}
+}
+
+// onPTY serves the stick as a serial device.
+func onPTY(t *testing.T, stick *znpsim.Dongle) string {
 	tty := filepath.Join(t.TempDir(), "ttyUSB0")
 	pty, err := stick.OpenPTY(tty)
 	if err != nil {
 		t.Fatal(err)
 	}
+	during(t, pty.Serve)
+	return tty
+}
+
+// onTCP serves it as a network coordinator.
+func onTCP(t *testing.T, stick *znpsim.Dongle) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	during(t, func(ctx context.Context) error { return stick.ServeTCP(ctx, l) })
+	return "tcp://" + l.Addr().String()
+}
+
+// during runs serve until the test ends.
+func during(t *testing.T, serve func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- pty.Serve(ctx) }()
+	go func() { done <- serve(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	text := fmt.Sprintf(configuration, base, broker, tty, identity.PanID, list(identity.ExtPanID.LE(), true), list(identity.Key[:], false), identity.Channel, lamp.IEEE())
-	if err := os.WriteFile(filepath.Join(data, "configuration.yaml"), []byte(text), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return &node{t: t, program: program, data: data, stick: stick, bus: subscribe(t, broker, base)}
 }
 
 const configuration = `version: 5
@@ -146,7 +168,7 @@ func pair(t *testing.T, dir, broker string) pairing {
 	t.Cleanup(func() { medium.Close() })
 	stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "first", Medium: medium, Image: znpsim.FormedImage(identity)})
 	lamp := medium.AddDevice(znpsim.DeviceSpec{Name: "lamp", Kind: znpsim.Lamp})
-	n := newNode(t, dir, broker, "first", t.TempDir(), stick, lamp)
+	n := newNode(t, dir, broker, "first", t.TempDir(), onPTY, stick, lamp)
 	if how := n.run(); how != "resumed" {
 		t.Fatalf("first start: %s, want resumed", how)
 	}
@@ -181,16 +203,17 @@ func pair(t *testing.T, dir, broker string) pairing {
 
 // cases are what the stick of another node may hold when Zigbee2MQTT starts there.
 var cases = []secondNode{
-	{name: "a clone is resumed", image: clone, want: "resumed", works: true, leap: 1250},
-	{name: "a clone with an old counter is resumed and ignored", image: stale, want: "resumed"},
-	{name: "a clone with its own address is resumed and ignored", image: ownAddress, want: "resumed"},
-	{name: "an empty stick is restored from the backup", image: empty, want: "restored", works: true},
-	{name: "an empty stick without a backup forms a new network", image: empty, noBackup: true, want: "reset", lost: true},
+	{name: "a clone is resumed", image: clone, serve: onPTY, want: "resumed", works: true, leap: 1250},
+	{name: "a clone with an old counter is resumed and ignored", image: stale, serve: onPTY, want: "resumed"},
+	{name: "a clone with its own address is resumed and ignored", image: ownAddress, serve: onPTY, want: "resumed"},
+	{name: "an empty stick is restored from the backup", image: empty, serve: onTCP, want: "restored", works: true},
+	{name: "an empty stick without a backup forms a new network", image: empty, serve: onPTY, noBackup: true, want: "reset", lost: true},
 }
 
 type secondNode struct {
 	name     string
 	image    func(*nvimage.Image) *nvimage.Image
+	serve    func(*testing.T, *znpsim.Dongle) string
 	noBackup bool
 	want     string
 	works    bool
@@ -230,7 +253,7 @@ func (c secondNode) run(t *testing.T, dir, broker string, p pairing) {
 			t.Fatal(err)
 		}
 	}
-	n := newNode(t, dir, broker, "second-"+strings.ReplaceAll(c.name, " ", "-"), data, stick, lamp)
+	n := newNode(t, dir, broker, "second-"+strings.ReplaceAll(c.name, " ", "-"), data, c.serve, stick, lamp)
 	if how := n.run(); how != c.want {
 		t.Errorf("start said %q, want %q", how, c.want)
 	}
