@@ -100,10 +100,13 @@ func (b *bench) breakService(n *home.Node) {
 	}
 }
 
+// patience is for whole parts of a switchover, on slow sticks and a busy machine.
+const patience = 2 * time.Minute
+
 // eventually waits for something that no message announces.
 func (b *bench) eventually(what string, holds func() bool) {
 	b.Helper()
-	ctx, cancel := context.WithTimeout(b.Context(), lampPatience)
+	ctx, cancel := context.WithTimeout(b.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -27,12 +27,6 @@ func (r *running) Write(p []byte) (int, error) {
 	return r.out.Write(p)
 }
 
-func (r *running) said(what string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return strings.Contains(r.out.String(), what)
-}
-
 // begin starts a switchover to the cellar.
 func (b *bench) begin() *running {
 	b.Helper()
@@ -42,6 +36,12 @@ func (b *bench) begin() *running {
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() {
+		if cmd.ProcessState == nil { // the test gave up before end
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
 	return r
 }
 
