@@ -19,6 +19,7 @@ func runProbe(c *call) error {
 	var a helperapi.ProbeArgs
 	set := c.flags()
 	set.StringVar(&a.TTY, "tty", "", "`PORT` of the stick")
+	set.StringVar(&a.Also, "also", "", "another `PORT`: say only which device that is")
 	set.StringVar(&a.Data, "data", "", "Zigbee2MQTT's data `DIR`")
 	set.StringVar(&a.Staging, "staging", "", "staging `DIR`, for the room there")
 	set.StringVar(&a.Program, "program", "", "Zigbee2MQTT's `FOLDER`, for its version")

@@ -77,6 +77,9 @@ func sayProbe(w io.Writer, r helperapi.ProbeResult) {
 		fmt.Fprintf(w, "port     %s: %s\n", r.TTY.Path, portInWords(*r.TTY))
 		sayHolders(w, r.Holders)
 	}
+	if r.Also != nil {
+		fmt.Fprintf(w, "port     %s: %s\n", r.Also.Path, portInWords(*r.Also))
+	}
 	for _, d := range []*helperapi.DataDir{r.Data, r.Staging} {
 		if d != nil {
 			fmt.Fprintf(w, "folder   %s: %s\n", d.Path, dirInWords(*d))

@@ -101,6 +101,7 @@ func (a SilenceArgs) argv(verb string) []string {
 // ProbeArgs says what to look at; every field may be empty.
 type ProbeArgs struct {
 	TTY     string // device or tcp:// address
+	Also    string // another port: only which device it is
 	Data    string
 	Staging string
 	Program string // Zigbee2MQTT's folder or script, for its version
@@ -110,6 +111,7 @@ type ProbeArgs struct {
 func (a ProbeArgs) Argv() []string {
 	return new(argv).verb(VerbProbe).
 		value("--tty", a.TTY).
+		value("--also", a.Also).
 		value("--data", a.Data).
 		value("--staging", a.Staging).
 		value("--program", a.Program).words

@@ -20,6 +20,7 @@ type ProbeResult struct {
 	UptimeMS int64     `json:"uptime_ms"` // since that boot
 
 	TTY         *TTY     `json:"tty,omitempty"`          // nil when no port was asked for
+	Also        *TTY     `json:"also,omitempty"`         // another name, perhaps of the same port
 	Holders     []Holder `json:"holders,omitempty"`      // of the port
 	DataHolders []Holder `json:"data_holders,omitempty"` // of the data directory
 

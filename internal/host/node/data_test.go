@@ -126,7 +126,7 @@ func TestCaptureRefusesWhatCouldNotStart(t *testing.T) {
 var cellar = map[string]string{
 	"configuration.yaml": `# the cellar, with a comment of its own
 serial:
-  port: /dev/serial/by-id/usb-cellar # the new stick
+  port: DONGLE # the new stick
 mqtt:
   base_topic: zigbee2mqtt
   server: mqtt://localhost:1883
@@ -146,7 +146,7 @@ func staged(t *testing.T) (active, standby *place, g generation.Generation, d *d
 	standby.cfg.Marker = "cellar"
 	standby.Node = standby.connect()
 	for name, text := range cellar {
-		write(t, filepath.Join(standby.cfg.Data, name), text)
+		write(t, filepath.Join(standby.cfg.Data, name), strings.ReplaceAll(text, "DONGLE", standby.cfg.Dongle))
 	}
 	c := capture(t, active, d)
 	return active, standby, generation.Generation{Number: 7, Files: c.Files, Summary: c.Summary}, d
@@ -173,7 +173,7 @@ func TestStage(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(home)), slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Error(diff)
 	}
-	for _, part := range []string{"a comment of its own", "usb-cellar # the new stick", "pan_id: 0x4a21", "node: cellar", "port: 9090"} {
+	for _, part := range []string{"a comment of its own", "/tty # the new stick", "pan_id: 0x4a21", "node: cellar", "port: 9090"} {
 		if !strings.Contains(got["configuration.yaml"], part) {
 			t.Errorf("configuration lacks %q:\n%s", part, got["configuration.yaml"])
 		}
@@ -302,6 +302,9 @@ func TestExplainSaysWhatIsRun(t *testing.T) {
 				t.Errorf("%s: %v", tt.op, err)
 			}
 		})
+		for i, line := range got {
+			got[i] = strings.Replace(line, "--also "+p.cfg.Dongle, "--also PORT", 1)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", tt.op, diff)
 		}

@@ -21,11 +21,12 @@ const (
 	runWord      = "RUN"
 	revisionWord = "REVISION"
 	hashWord     = "HASH"
+	portWord     = "PORT"
 )
 
 // Explain lists the command lines that op runs, in order, besides those that put
-// the helper in place when a connection is new. RUN, REVISION and HASH stand for
-// what only the act knows.
+// the helper in place when a connection is new. RUN, REVISION, HASH and PORT
+// stand for what only the act knows.
 func (n *Node) Explain(op engine.Op) []string {
 	switch op {
 	case engine.OpObserve:
@@ -41,7 +42,7 @@ func (n *Node) Explain(op engine.Op) []string {
 		return n.lines(list, n.filesCommand(true), list)
 	case engine.OpStage:
 		list := n.ofHelper(n.listCall(n.cfg.Staging))
-		return n.lines(n.ofHelper(n.probeCall()), n.filesCommand(false), list, list)
+		return n.lines(n.filesCommand(false), n.ofHelper(n.portProbeCall(portWord)), list, list)
 	case engine.OpPromote, engine.OpUnpromote:
 		return n.lines(n.ofHelper(n.promoteCall(runWord, op == engine.OpUnpromote)))
 	}
@@ -85,8 +86,11 @@ func filesArgv(helper string, readOnly bool) []string {
 	return append([]string{helper}, helperapi.SFTPArgs{ReadOnly: readOnly}.Argv()...)
 }
 
-func (n *Node) probeCall() call {
-	args := helperapi.ProbeArgs{TTY: n.cfg.Dongle, Data: n.cfg.Data, Staging: n.cfg.Staging}
+func (n *Node) probeCall() call { return n.portProbeCall("") }
+
+// portProbeCall looks at another port besides.
+func (n *Node) portProbeCall(also string) call {
+	args := helperapi.ProbeArgs{TTY: n.cfg.Dongle, Also: also, Data: n.cfg.Data, Staging: n.cfg.Staging}
 	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Look}
 }
 

@@ -49,7 +49,11 @@ func (n *Node) askService(ctx context.Context) (network.ServiceState, error) {
 
 // probe is the helper's look at the host.
 func (n *Node) probe(ctx context.Context) (helperapi.ProbeResult, error) {
-	r, err := callOnce[helperapi.ProbeResult](ctx, n, n.probeCall())
+	return n.lookWith(ctx, n.probeCall())
+}
+
+func (n *Node) lookWith(ctx context.Context, c call) (helperapi.ProbeResult, error) {
+	r, err := callOnce[helperapi.ProbeResult](ctx, n, c)
 	if err != nil {
 		return r, err
 	}

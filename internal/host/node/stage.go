@@ -49,15 +49,17 @@ type wanted struct {
 }
 
 func (s *staging) run(ctx context.Context, g generation.Generation) (network.StageReport, error) {
-	r, err := s.n.probe(ctx)
+	files, err := s.n.files(ctx, false)
 	if err != nil {
 		return s.report, err
 	}
-	if s.files, err = s.n.files(ctx, false); err != nil {
-		return s.report, err
-	}
+	s.files = files
 	defer s.files.Close()
 	want, err := s.want(g)
+	if err != nil {
+		return s.report, err
+	}
+	r, err := s.checkPort(ctx, want)
 	if err != nil {
 		return s.report, err
 	}

@@ -31,6 +31,9 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 			return r, err
 		}
 	}
+	if a.Also != "" {
+		r.Also = describe(a.Also)
+	}
 	var users []user
 	if a.Data != "" {
 		var err error
@@ -59,12 +62,7 @@ func DataHolders(dir string) ([]helperapi.Holder, error) {
 }
 
 func lookAtPort(r *helperapi.ProbeResult, address string) error {
-	r.TTY = &helperapi.TTY{Path: address}
-	if port.IsNetwork(address) {
-		r.TTY.Present = true
-	} else {
-		describeDevice(r.TTY)
-	}
+	r.TTY = describe(address)
 	if !r.TTY.Present {
 		return nil
 	}
@@ -81,6 +79,17 @@ func lookAtPort(r *helperapi.ProbeResult, address string) error {
 		return nil
 	}
 	return err
+}
+
+// describe says what is known of a port without asking it.
+func describe(address string) *helperapi.TTY {
+	t := &helperapi.TTY{Path: address}
+	if port.IsNetwork(address) {
+		t.Present = true
+	} else {
+		describeDevice(t)
+	}
+	return t
 }
 
 // describeDevice says which device is behind a path; a stick that is not plugged in
