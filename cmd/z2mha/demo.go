@@ -43,7 +43,7 @@ func demoCommand() *cobra.Command {
 // move is `z2mha switchover --to NODE` without the command line around it.
 func move(ctx context.Context, config, to string, t *console.Teller) error {
 	return withController(ctx, &flags{config: config, quiet: true}, true, func(c *engine.Controller) error {
-		ended, err := c.Switchover(ctx, "", to, "the demo", t.Watch)
+		ended, err := c.Switchover(ctx, engine.Request{To: to, Reason: "the demo"}, t.Watch)
 		if err != nil {
 			return err
 		}

@@ -35,6 +35,7 @@ func main() {
 // at the next step, and the program at the second.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
+	signal.Ignore(syscall.SIGPIPE) // who reads along may go away; a run goes on
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	go func() {

@@ -107,7 +107,8 @@ func preflightCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "preflight", Short: "Check whether the network could move now; changes nothing", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withController(cmd.Context(), f, false, func(c *engine.Controller) error {
+			// It opens the stand-bys' sticks, so no run may be under way.
+			return withController(cmd.Context(), f, true, func(c *engine.Controller) error {
 				a, err := c.Preflight(cmd.Context(), f.network, to)
 				if err != nil {
 					return err
@@ -124,12 +125,21 @@ func preflightCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
+// byHand is the reason that the journal of a run gives.
+const byHand = "asked for on the command line"
+
+func acceptFlag(cmd *cobra.Command, accept *bool) {
+	cmd.Flags().BoolVar(accept, "accept-change", false,
+		"take the active's data although it tells of another network than the last copy, or of far fewer devices")
+}
+
 func syncCommand(f *flags) *cobra.Command {
-	return &cobra.Command{
+	var accept bool
+	cmd := &cobra.Command{
 		Use: "sync", Short: "Copy the active node's data to the stand-bys' staging", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withController(cmd.Context(), f, true, func(c *engine.Controller) error {
-				got, err := c.Sync(cmd.Context(), f.network, "asked for on the command line", teller(cmd).Watch)
+				got, err := c.Sync(cmd.Context(), engine.Request{Network: f.network, Reason: byHand, AcceptChange: accept}, teller(cmd).Watch)
 				for node, why := range got.Unreachable {
 					err = errors.Join(err, fmt.Errorf("%s was not reached: %w", node, why))
 				}
@@ -137,11 +147,13 @@ func syncCommand(f *flags) *cobra.Command {
 			})
 		},
 	}
+	acceptFlag(cmd, &accept)
+	return cmd
 }
 
 func switchoverCommand(f *flags) *cobra.Command {
 	var to string
-	var dryRun bool
+	var dryRun, accept bool
 	cmd := &cobra.Command{
 		Use: "switchover", Short: "Move the network to another node", Args: noArgs,
 		Long: "Move the network to another node. Every step is verified; when one cannot be, the move is taken back.\n" +
@@ -155,7 +167,7 @@ func switchoverCommand(f *flags) *cobra.Command {
 					}
 					return alreadyActive(cmd, err)
 				}
-				ended, err := c.Switchover(cmd.Context(), f.network, to, "asked for on the command line", teller(cmd).Watch)
+				ended, err := c.Switchover(cmd.Context(), engine.Request{Network: f.network, To: to, Reason: byHand, AcceptChange: accept}, teller(cmd).Watch)
 				if err != nil {
 					return alreadyActive(cmd, err)
 				}
@@ -164,6 +176,7 @@ func switchoverCommand(f *flags) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
+	acceptFlag(cmd, &accept)
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
 	return cmd
 }

@@ -69,16 +69,26 @@ func (e *execution) number(g generation.Generation, got network.Capture) (genera
 	return g, nil
 }
 
-// guard refuses a capture that is less than the network that ran.
+// guard refuses a capture that is less than the network that ran, or that tells of
+// another network than the last good one: a start on a wrong stick leaves just that.
+// The last good generation stays, and so does what is staged.
 func (e *execution) guard(s generation.Summary) error {
-	if e.facts.Before == nil {
+	var why []string
+	if e.facts.Before != nil {
+		why = e.facts.Before.unlike(s)
+	}
+	last, err := e.c.parts.Shelf.Latest(e.net.Name)
+	switch {
+	case err == nil && !e.plan.Accept:
+		why = append(why, s.Unlike(last.Summary)...)
+	case err != nil && !errors.Is(err, generation.ErrNone):
+		return err
+	}
+	if len(why) == 0 {
 		return nil
 	}
-	if why := e.facts.Before.shrunk(s); why != "" {
-		return &network.RefusedError{What: "the capture", Why: why,
-			Remedy: fmt.Sprintf("look at the data directory of %s; the last good generation stays on the shelf", e.plan.From)}
-	}
-	return nil
+	return &network.RefusedError{What: "the capture of " + e.plan.From, Why: strings.Join(why, ", "),
+		Remedy: fmt.Sprintf("look at the data directory and the stick of %s; if this is what you want, say so with --accept-change", e.plan.From)}
 }
 
 func staged(g generation.Generation, rep network.StageReport) []string {

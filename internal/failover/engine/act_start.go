@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -14,13 +15,27 @@ import (
 const (
 	refreshPatience = 3 * time.Second
 	askPatience     = 5 * time.Second
+
+	// freshLoad is how old a load may be when the target starts: its counters were
+	// chosen for that moment.
+	freshLoad = 15 * time.Minute
+
+	// unreadMargin is for link keys when the target's stick could not be read after
+	// it was silenced.
+	unreadMargin = 1_000_000
 )
+
+// errEnded is a Zigbee2MQTT whose process is gone.
+var errEnded = errors.New("Zigbee2MQTT has ended")
 
 // start puts the target on air, after one more look that everybody else is silent.
 func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
+	}
+	if age := time.Now().Round(0).Sub(e.facts.Loaded.Round(0)); age < 0 || age > freshLoad {
+		return nil, fmt.Errorf("its stick was loaded %s ago, by the clock: too long for its counters to be trusted", age.Round(time.Second))
 	}
 	saw, err := e.onlyVoice(ctx, s.Node)
 	if err != nil {
@@ -82,6 +97,9 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	st, err := lookSilent(ctx, x)
+	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
+		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
+	}
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
@@ -104,7 +122,7 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 var errSpeaks = errors.New("it may be on air")
 
 func lookSilent(ctx context.Context, x Node) (network.StickState, error) {
-	o, err := x.Observe(ctx)
+	o, err := lookPastHelper(ctx, x)
 	if err != nil {
 		return network.StickState{}, err
 	}
@@ -135,55 +153,81 @@ func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) 
 		return nil, fmt.Errorf("the stick of %s cannot be proven silent: %w", s.Node, err)
 	}
 	more, err := e.silent(s.Node, silence)
-	return append(saw, more...), err
+	if err != nil {
+		return nil, err
+	}
+	return append(append(saw, more...), e.learn(ctx, x, s)), nil
+}
+
+// learn reads what the silenced target has used, so that the old stick can be lifted
+// above it. A stick that cannot be read is no reason to leave the home dark: the
+// margin is larger then.
+func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
+	e.facts.TargetImage = ""
+	got, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	if err != nil {
+		return fmt.Sprintf("what it has used could not be read (%v); a large margin is taken", err)
+	}
+	c, err := got.Image.Counters()
+	if err == nil {
+		err = e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(c.NWK, time.Now()) })
+	}
+	var blob string
+	if err == nil {
+		blob, err = e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, got.Image.Encode())
+	}
+	if err != nil {
+		return fmt.Sprintf("what it has used could not be kept (%v); a large margin is taken", err)
+	}
+	e.facts.TargetImage = blob
+	return fmt.Sprintf("it has used counters up to %d", c.NWK)
 }
 
 // startAgain brings the old active back. If the target may have spoken, the old
 // stick's counters are raised above everything it may have used, and read back,
-// before the old stick speaks again. A stop that was asked for before a crash may
-// still be under way: then what runs now ends, and is started once more.
+// before the old stick speaks again: also when somebody has started it meanwhile.
+// One that was seen to run may still have been ending; then it is started again.
 func (e *execution) startAgain(ctx context.Context, s plan.Step) ([]string, error) {
+	for {
+		saw, err := e.bringBack(ctx, s)
+		if !errors.Is(err, errEnded) || sleep(ctx, lookEvery) != nil {
+			return saw, err
+		}
+	}
+}
+
+func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
 	}
-	saw, err := e.bringBack(ctx, x, s)
-	if errors.Is(err, errEnded) {
-		saw, err = e.bringBack(ctx, x, s)
-	}
-	return saw, err
-}
-
-func (e *execution) bringBack(ctx context.Context, x Node, s plan.Step) ([]string, error) {
-	o, err := x.Observe(ctx)
+	saw, err := e.onlyVoice(ctx, s.Node)
 	if err != nil {
 		return nil, err
 	}
-	var saw []string
-	if !o.Active() {
-		if saw, err = e.readyAgain(ctx, x, s); err != nil {
+	if e.prog.BegunAct(plan.ActStart) && !e.raised {
+		more, err := e.raiseOld(ctx, x, s)
+		if err != nil {
 			return nil, err
 		}
-		if _, err := e.startService(ctx, x); err != nil {
-			return nil, err
-		}
+		e.raised = true
+		saw = append(saw, more...)
+	}
+	if _, err := e.startService(ctx, x); err != nil {
+		return nil, err
 	}
 	more, err := e.answersAgain(ctx, s.Node)
-	return append(saw, more...), err
-}
-
-func (e *execution) readyAgain(ctx context.Context, x Node, s plan.Step) ([]string, error) {
-	saw, err := e.onlyVoice(ctx, s.Node)
-	if err != nil || !e.prog.BegunAct(plan.ActStart) {
-		return saw, err
-	}
-	more, err := e.raiseOld(ctx, x, s)
 	return append(saw, more...), err
 }
 
 // raiseOld lifts the counters of the old stick, in HOLD, above everything the target
 // may have used. It starts from what the stick holds now, and keeps that first.
 func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string, error) {
+	stopCtx, cancel := context.WithTimeout(ctx, e.net.Timing.Stop)
+	defer cancel()
+	if _, err := e.stop(stopCtx, s); err != nil {
+		return nil, err
+	}
 	if _, err := x.Park(ctx); err != nil {
 		return nil, err
 	}
@@ -197,11 +241,15 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if _, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, now.Image.Encode()); err != nil {
 		return nil, fmt.Errorf("keep the image of the stick: %w", err)
 	}
-	floors, err := e.floors(2 * linkMargin)
+	img := now.Image.Clone()
+	margin, err := e.overtakeTarget(img)
 	if err != nil {
 		return nil, err
 	}
-	img := now.Image.Clone()
+	floors, err := e.floors(margin)
+	if err != nil {
+		return nil, err
+	}
 	if err := img.Raise(floors); err != nil {
 		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
 	}
@@ -216,8 +264,19 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	return loaded(rep, floors.NWK), nil
 }
 
-// errEnded is a Zigbee2MQTT that was seen running and is gone.
-var errEnded = errors.New("has ended")
+// overtakeTarget lifts img to the counters of the target's stick and returns the
+// margin for link keys that is still to be added.
+func (e *execution) overtakeTarget(img *nvimage.Image) (margin uint32, err error) {
+	if e.facts.TargetImage == "" {
+		return unreadMargin, nil
+	}
+	target, err := e.image(e.facts.TargetImage)
+	if err != nil {
+		return 0, err
+	}
+	img.Overtake(target)
+	return linkMargin, nil
+}
 
 // answersAgain waits until the old active speaks on MQTT with the old identity.
 func (e *execution) answersAgain(ctx context.Context, node string) ([]string, error) {
@@ -228,9 +287,10 @@ func (e *execution) answersAgain(ctx context.Context, node string) ([]string, er
 	saw := []string{fmt.Sprintf("Zigbee2MQTT on %s answers, channel %d, PAN id %s", node, info.Channel, info.PanID)}
 	got, err := e.witnesses(ctx)
 	if err != nil {
-		return append(saw, "devices could not be asked: "+err.Error()), nil
+		e.facts.Unproven = err.Error()
+		got = []string{"unproven: " + err.Error()}
 	}
-	return append(saw, got...), nil
+	return append(saw, got...), e.remember(func(r *network.Record) { r.Unproven = e.facts.Unproven })
 }
 
 // prove believes the new active only when it says who it is, tells the same
@@ -249,10 +309,14 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 	if err := e.sameNetwork(ctx, info); err != nil {
 		return nil, err
 	}
-	saw = append(saw, fmt.Sprintf("same network, same %d devices", len(e.facts.Before.Devices)))
+	saw = append(saw, fmt.Sprintf("same network, %d devices", len(e.facts.Before.Devices)))
 	heard, err := e.witnesses(ctx)
-	if err != nil {
+	if err != nil && !e.resumed {
 		return nil, err
+	}
+	if err != nil { // they had answered long ago, before a controller was lost
+		e.facts.Unproven = err.Error()
+		heard = []string{"unproven: " + err.Error()}
 	}
 	saw = append(saw, heard...)
 	return append(saw, fmt.Sprintf("it stayed up for %s", e.net.Timing.Watch)), e.staysUp(ctx, x, watched)
@@ -277,7 +341,7 @@ func (e *execution) hear(ctx context.Context, node string, unmarked bool) (Bridg
 			err = fmt.Errorf("the Zigbee2MQTT that answers says it is %q, not %q", info.Node, node)
 		}
 		if o, oerr := x.Observe(ctx); oerr == nil && o.Stopped() {
-			return info, fmt.Errorf("Zigbee2MQTT on %s %w", node, errEnded)
+			return info, fmt.Errorf("%w on %s", errEnded, node)
 		}
 		if sleep(ctx, lookEvery) != nil {
 			return info, err
@@ -304,7 +368,12 @@ func (e *execution) sameNetwork(ctx context.Context, info BridgeInfo) error {
 	if err != nil {
 		return err
 	}
-	if diff := e.facts.Before.differences(baseline(info, devices)); len(diff) > 0 {
+	now := baseline(info, devices)
+	diff := e.facts.Before.identity(now)
+	if !e.resumed { // while no controller watched, people may have paired and removed
+		diff = append(diff, e.facts.Before.devices(now)...)
+	}
+	if len(diff) > 0 {
 		return fmt.Errorf("it is not the same network: %s", strings.Join(diff, ", "))
 	}
 	return nil
@@ -336,12 +405,16 @@ func doOrDoes(n int) string {
 	return "do"
 }
 
-// staysUp looks at the node until the watch is over.
+// staysUp looks at all nodes until the watch is over: the new active must run, and
+// nobody else may come back.
 func (e *execution) staysUp(ctx context.Context, x Node, since time.Time) error {
 	for {
 		o, err := x.Observe(ctx)
 		if err == nil && !o.Active() {
-			return fmt.Errorf("Zigbee2MQTT on %s has ended %.0f s after its start", x.Name(), time.Since(since).Seconds())
+			return fmt.Errorf("%w on %s, %.0f s after its start", errEnded, x.Name(), time.Since(since).Seconds())
+		}
+		if back := e.cameBack(ctx, x.Name()); back != nil {
+			return back
 		}
 		if time.Since(since) >= e.net.Timing.Watch {
 			return err
@@ -350,6 +423,21 @@ func (e *execution) staysUp(ctx context.Context, x Node, since time.Time) error 
 			return errors.Join(serr, err)
 		}
 	}
+}
+
+// cameBack names another node on which something runs again, as a service manager
+// that restarts by itself would do.
+func (e *execution) cameBack(ctx context.Context, speaker string) error {
+	for _, name := range e.net.without(speaker) {
+		x, err := e.net.node(name)
+		if err != nil {
+			return err
+		}
+		if o, err := x.Observe(ctx); err == nil && o.Runs() {
+			return fmt.Errorf("%s runs again: %s; see that nothing restarts Zigbee2MQTT there", name, o.WhyNotStopped())
+		}
+	}
+	return nil
 }
 
 // record makes the target the active one. If the disk refuses, the run stays open

@@ -116,7 +116,7 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.facts.Floors = floors
+	e.facts.Floors, e.facts.Loaded = floors, time.Now()
 	return loaded(rep, floors.NWK), nil
 }
 

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,22 +48,28 @@ func actOf(a plan.Act) action {
 }
 
 // stop asks the service manager and believes only what it sees: a stop that
-// reports failure while Zigbee2MQTT is still saving is no failure.
+// reports failure while Zigbee2MQTT is still saving is no failure. But one that was
+// never carried out leaves a manager that may start it again, so it is asked until
+// it agrees or says itself that the service is stopped.
 func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
 	}
 	asked := x.StopService(ctx)
-	o, err := awaitNode(ctx, x, network.Observation.Stopped)
-	if err != nil {
-		return nil, joinAsked(fmt.Errorf("%w (%s)", err, o.WhyNotStopped()), asked)
+	for {
+		o, err := x.Observe(ctx)
+		agreed := asked == nil || o.Service == network.ServiceStopped || o.Service == network.ServiceFailed
+		if err == nil && o.Stopped() && agreed {
+			return []string{fmt.Sprintf("no program holds %s or the data directory", o.TTY)}, nil
+		}
+		if sleep(ctx, lookEvery) != nil {
+			return nil, joinAsked(errors.Join(fmt.Errorf("%s did not stop in time (%s)", x.Name(), cmp.Or(o.WhyNotStopped(), "nothing runs any more")), err), asked)
+		}
+		if asked != nil {
+			asked = x.StopService(ctx)
+		}
 	}
-	saw := []string{fmt.Sprintf("no program holds %s or the data directory", o.TTY)}
-	if asked != nil {
-		saw = append(saw, fmt.Sprintf("the service manager said: %v", asked))
-	}
-	return saw, nil
 }
 
 // fence resets the stick: stopping Zigbee2MQTT alone leaves it on air.
@@ -121,9 +129,9 @@ func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
 	return e.silent(s.Node, silence)
 }
 
-// mustBeStopped looks, and names who still runs.
+// mustBeStopped looks, and names who still runs. Our own helper is waited for.
 func mustBeStopped(ctx context.Context, x Node) error {
-	o, err := x.Observe(ctx)
+	o, err := lookPastHelper(ctx, x)
 	if err != nil {
 		return err
 	}
@@ -131,6 +139,17 @@ func mustBeStopped(ctx context.Context, x Node) error {
 		return fmt.Errorf("%s is not stopped: %s", x.Name(), why)
 	}
 	return nil
+}
+
+// lookPastHelper looks at a node until nothing but a stranger holds its stick: a
+// helper whose controller went away finishes its item and ends.
+func lookPastHelper(ctx context.Context, x Node) (network.Observation, error) {
+	for {
+		o, err := x.Observe(ctx)
+		if err != nil || !o.OnlyOurs() || sleep(ctx, lookEvery) != nil {
+			return o, err
+		}
+	}
 }
 
 // awaitNode looks until ok holds or ctx ends. A look that fails is tried again:

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,22 +91,28 @@ func (c *Controller) occupy(net, what string) (release func(), err error) {
 	}, nil
 }
 
-// unfinished returns the last run of a network when it never ended.
+// unfinished returns the run of a network that never ended, whatever order the
+// clock has put it in. There can be one at most, as each run settles the one before.
 func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
 	runs, err := c.parts.Journal.Runs(net)
-	if err != nil || len(runs) == 0 {
-		return "", nil, err
-	}
-	id := runs[len(runs)-1]
-	entries, err := c.parts.Journal.Load(net, id)
 	if err != nil {
 		return "", nil, err
 	}
-	prog, err := plan.Replay(entries)
-	if err == plan.ErrNoPlan || (err == nil && prog.Ended()) {
-		return "", nil, nil
+	for _, id := range runs {
+		entries, err := c.parts.Journal.Load(net, id)
+		if err != nil {
+			return "", nil, err
+		}
+		prog, err := plan.Replay(entries)
+		switch {
+		case errors.Is(err, plan.ErrNoPlan):
+		case err != nil:
+			return "", nil, err
+		case !prog.Ended():
+			return id, &prog, nil
+		}
 	}
-	return id, &prog, err
+	return "", nil, nil
 }
 
 // Close releases the nodes' connections.

@@ -23,6 +23,11 @@ type Facts struct {
 	StickImage string        `json:"stick_image,omitempty"` // blob: the network's memory
 	Stick      nvimage.Stick `json:"stick,omitzero"`        // the stick it was read from
 
+	// TargetImage is the blob of what the target's stick held after it was silenced
+	// again; "" when it was not, or could not be read.
+	TargetImage string `json:"target_image,omitempty"`
+
+	Loaded   time.Time      `json:"loaded,omitzero"`
 	Floors   nvimage.Floors `json:"floors,omitzero"`    // what was put onto the target
 	Started  time.Time      `json:"started,omitzero"`   // the target was asked to start
 	Unproven string         `json:"unproven,omitempty"` // what could not be proven in the end
@@ -49,18 +54,26 @@ func baseline(info BridgeInfo, devices []BridgeDevice) *Baseline {
 
 // differences names what is not as before, one part of a sentence each.
 func (b *Baseline) differences(now *Baseline) []string {
+	return append(b.identity(now), b.devices(now)...)
+}
+
+// identity names how the network itself differs: never to be excused.
+func (b *Baseline) identity(now *Baseline) []string {
 	var out []string
-	diff := func(what string, was, is fmt.Stringer) {
-		if was.String() != is.String() {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", what, was, is))
+	diff := func(what string, was, is any) {
+		if was != is {
+			out = append(out, fmt.Sprintf("%s was %v and is %v", what, was, is))
 		}
 	}
 	diff("coordinator address", b.Coordinator, now.Coordinator)
 	diff("PAN id", b.PanID, now.PanID)
 	diff("extended PAN id", b.ExtPanID, now.ExtPanID)
-	if b.Channel != now.Channel {
-		out = append(out, fmt.Sprintf("channel was %d and is %d", b.Channel, now.Channel))
-	}
+	diff("channel", b.Channel, now.Channel)
+	return out
+}
+
+func (b *Baseline) devices(now *Baseline) []string {
+	var out []string
 	if missing := lacking(b.Devices, now.Devices); len(missing) > 0 {
 		out = append(out, fmt.Sprintf("%d of %d devices are missing (%v)", len(missing), len(b.Devices), missing))
 	}
@@ -82,14 +95,20 @@ func lacking(want, have []zigbee.IEEE) []zigbee.IEEE {
 
 // ofStick compares the network in a stick's memory with the one that was on air.
 func (b *Baseline) ofStick(id zigbee.Identity) []string {
-	return b.differences(&Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel, Devices: b.Devices})
+	return b.identity(&Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel})
 }
 
-// shrunk says in words how a capture is less than the network that ran; "" when
-// it is not.
-func (b *Baseline) shrunk(s generation.Summary) string {
-	if s.Devices >= len(b.Devices) {
-		return ""
+// unlike says how a capture does not fit the network that ran.
+func (b *Baseline) unlike(s generation.Summary) []string {
+	var out []string
+	if s.Devices < len(b.Devices) {
+		out = append(out, fmt.Sprintf("database.db holds %d devices, Zigbee2MQTT told of %d", s.Devices, len(b.Devices)))
 	}
-	return fmt.Sprintf("database.db holds %d devices, Zigbee2MQTT told of %d", s.Devices, len(b.Devices))
+	if s.PanID != "" && s.PanID != b.PanID.String() {
+		out = append(out, fmt.Sprintf("its PAN id is %s, on air it was %s", s.PanID, b.PanID))
+	}
+	if s.Coordinator != "" && s.Coordinator != b.Coordinator.String() {
+		out = append(out, fmt.Sprintf("its coordinator address is %s, on air it was %s", s.Coordinator, b.Coordinator))
+	}
+	return out
 }

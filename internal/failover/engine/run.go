@@ -24,7 +24,7 @@ type Ended struct {
 }
 
 // An UnsettledError is a run that could neither go on nor be taken back. The next
-// start tries to take it back again; until then nothing else may act.
+// start tries again; until then nothing else may act.
 type UnsettledError struct {
 	Run   string
 	Step  plan.Step
@@ -33,7 +33,7 @@ type UnsettledError struct {
 }
 
 func (e *UnsettledError) Error() string {
-	s := fmt.Sprintf("run %s stopped while taking back %q: %v", e.Run, e.Step.Title, e.Err)
+	s := fmt.Sprintf("run %s is open; it stopped at %q: %v", e.Run, e.Step.Title, e.Err)
 	if e.Cause != nil {
 		s += fmt.Sprintf(" (it turned back because: %v)", e.Cause)
 	}
@@ -56,6 +56,7 @@ type execution struct {
 	watch Watch
 
 	resumed bool // an earlier process began this run
+	raised  bool // this process has raised the old stick's counters
 }
 
 // begin journals the plan before anything else happens.
@@ -200,7 +201,14 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 		}
 	}
 	for _, s := range undo {
-		if err := e.undo(ctx, s); err != nil {
+		err := e.undo(ctx, s)
+		var halt *haltError
+		if err != nil && s.Act == plan.ActPromote && !errors.As(err, &halt) {
+			// New data on a silent stand-by does no harm: the next move stages anew.
+			cause = errors.Join(cause, fmt.Errorf("%s keeps the data it was given: %w", s.Node, err))
+			continue
+		}
+		if err != nil {
 			return e.unsettled(s, cause, err)
 		}
 	}
@@ -218,14 +226,21 @@ func (e *execution) undo(ctx context.Context, s plan.Step) error {
 	ctx, cancel := context.WithTimeout(ctx, undoBudget)
 	defer cancel()
 	if err := e.note(plan.EventUndoBegin, s, nil, s.Undo, 0); err != nil {
-		return err
+		return &haltError{err}
 	}
 	began := time.Now()
 	saw, err := actOf(s.Act).undo(e, ctx, s)
+	took := time.Since(began)
 	if err != nil {
-		return errors.Join(err, e.note(plan.EventUndoFailed, s, nil, err.Error(), time.Since(began)))
+		if jerr := e.note(plan.EventUndoFailed, s, nil, err.Error(), took); jerr != nil {
+			return &haltError{errors.Join(err, jerr)}
+		}
+		return err
 	}
-	return e.note(plan.EventUndone, s, &evidence{Saw: saw, Facts: e.facts}, "", time.Since(began))
+	if err := e.note(plan.EventUndone, s, &evidence{Saw: saw, Facts: e.facts}, "", took); err != nil {
+		return &haltError{err}
+	}
+	return nil
 }
 
 func (e *execution) unsettled(s plan.Step, cause, err error) Ended {
@@ -248,16 +263,13 @@ type evidence struct {
 }
 
 func (e *execution) restoreFacts() error {
-	for _, s := range e.plan.Steps {
-		data, ok := e.prog.Done[s.ID]
-		if !ok {
-			continue
-		}
-		var ev evidence
-		if err := json.Unmarshal(data, &ev); err != nil {
-			return fmt.Errorf("read what step %s had seen: %w", s.ID, err)
-		}
-		e.facts = ev.Facts
+	if e.prog.Evidence == nil {
+		return nil
 	}
+	var ev evidence
+	if err := json.Unmarshal(e.prog.Evidence, &ev); err != nil {
+		return fmt.Errorf("read what run %s had seen: %w", e.plan.ID, err)
+	}
+	e.facts = ev.Facts
 	return nil
 }

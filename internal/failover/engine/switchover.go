@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -13,15 +14,24 @@ import (
 // ErrAlreadyActive is a switchover to the node that is active: nothing was changed.
 var ErrAlreadyActive = errors.New("is active already")
 
-// Switchover moves a network to a node. net may be "" when there is one network,
-// to may be "" when there is one stand-by. A run that was cut off before is
+// A Request is what a person or an automation asks for.
+type Request struct {
+	Network string // "" when there is only one
+	To      string // node that takes over; "" when there is one stand-by
+	Reason  string // for the journal
+	// AcceptChange takes a capture that is unlike the last good one, which is
+	// refused otherwise: another network, or one that lost most of its devices.
+	AcceptChange bool
+}
+
+// Switchover moves a network to a node. A run that was cut off before is
 // finished or taken back first; when that leaves anything open, nothing else is
 // begun.
 //
 // It returns a *network.RefusedError when nothing was begun, ErrAlreadyActive when
 // there is nothing to do, and otherwise an Ended that says how it went.
-func (c *Controller) Switchover(ctx context.Context, net, to, why string, w Watch) (Ended, error) {
-	n, err := c.network(net)
+func (c *Controller) Switchover(ctx context.Context, r Request, w Watch) (Ended, error) {
+	n, err := c.network(r.Network)
 	if err != nil {
 		return Ended{}, err
 	}
@@ -33,11 +43,11 @@ func (c *Controller) Switchover(ctx context.Context, net, to, why string, w Watc
 	if err := c.recover(ctx, n, w); err != nil {
 		return Ended{}, err
 	}
-	p, err := c.planSwitchover(ctx, n, to)
+	p, err := c.planSwitchover(ctx, n, r.To)
 	if err != nil {
 		return Ended{}, err
 	}
-	p.Reason = why
+	p.Reason, p.Accept = r.Reason, r.AcceptChange
 	return c.carryOut(ctx, n, p, w)
 }
 
@@ -116,12 +126,7 @@ func (c *Controller) recover(ctx context.Context, n *Network, w Watch) error {
 	if err != nil {
 		return err
 	}
-	var ended Ended
-	if prog.AfterCrash() == plan.Forward {
-		ended = e.execute(ctx)
-	} else {
-		ended = e.walkBack(ctx, nil)
-	}
+	ended := e.takeUp(ctx)
 	if err := e.log.Close(); err != nil {
 		return fmt.Errorf("close the journal of run %s: %w", id, err)
 	}
@@ -129,6 +134,35 @@ func (c *Controller) recover(ctx context.Context, n *Network, w Watch) error {
 		return ended.Err
 	}
 	return nil
+}
+
+// takeUp goes on with a run of an earlier process, in the direction that what is
+// seen now allows. A target that has served for long is not taken back: that would
+// cost the home what happened since. Then a person is asked.
+func (e *execution) takeUp(ctx context.Context) Ended {
+	if e.prog.AfterCrash(e.targetRuns(ctx)) == plan.Back {
+		return e.walkBack(ctx, nil)
+	}
+	served := time.Since(e.prog.Last)
+	err := e.forward(ctx)
+	var halt *haltError
+	switch t := e.net.Timing; {
+	case err == nil:
+		return e.end(plan.Completed, nil)
+	case errors.As(err, &halt) || served > t.Start+t.Prove+t.Watch:
+		return Ended{Run: e.plan.ID, Outcome: plan.NeedsHelp, Plan: e.plan, Facts: e.facts,
+			Err: &UnsettledError{Run: e.plan.ID, Step: plan.Step{Title: "finish the move"}, Err: err}}
+	}
+	return e.walkBack(ctx, err)
+}
+
+func (e *execution) targetRuns(ctx context.Context) bool {
+	x, err := e.net.node(e.plan.To)
+	if err != nil {
+		return false
+	}
+	o, err := x.Observe(ctx)
+	return err == nil && o.Active()
 }
 
 // Recover does only that, for a controller that starts. It returns nil when no run

@@ -44,7 +44,7 @@ func quiet(engine.Report) {}
 
 func switchover(t *testing.T, c *engine.Controller, to string) engine.Ended {
 	t.Helper()
-	ended, err := c.Switchover(context.Background(), "", to, "test", quiet)
+	ended, err := c.Switchover(context.Background(), engine.Request{To: to}, quiet)
 	if err != nil {
 		t.Fatalf("switchover to %q: %v", to, err)
 	}
@@ -88,7 +88,7 @@ func TestSwitchoverToActiveChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHome("attic", "cellar")
 		before := h.Host("cellar").Stick()
-		_, err := controller(h, inmem.NewStores()).Switchover(context.Background(), "", "attic", "test", quiet)
+		_, err := controller(h, inmem.NewStores()).Switchover(context.Background(), engine.Request{To: "attic"}, quiet)
 		if !errors.Is(err, engine.ErrAlreadyActive) {
 			t.Fatalf("got %v, want ErrAlreadyActive", err)
 		}
@@ -177,7 +177,7 @@ func TestEveryOperationFails(t *testing.T) {
 						}
 						return nil
 					})
-					_, _ = controller(h, s).Switchover(context.Background(), "", "cellar", "test", quiet)
+					_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
 					h.SetFault(nil)
 					if err := controller(h, s).Recover(context.Background(), "", quiet); err != nil {
 						t.Fatalf("recover: %v", err)
@@ -230,7 +230,7 @@ func dieAt(t *testing.T, how string, n int) bool {
 		}
 		return nil
 	}
-	_, _ = controller(h, s).Switchover(context.Background(), "", "cellar", "test", quiet)
+	_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
 	time.Sleep(10 * time.Minute)
 	count, n = 0, 3 // the recovery dies too
 	_ = controller(h, s).Recover(context.Background(), "", quiet)
@@ -262,7 +262,7 @@ func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHome("attic", "cellar")
 		ctx, cancel := context.WithCancel(context.Background())
-		ended, err := controller(h, inmem.NewStores()).Switchover(ctx, "", "cellar", "test", func(r engine.Report) {
+		ended, err := controller(h, inmem.NewStores()).Switchover(ctx, engine.Request{To: "cellar"}, func(r engine.Report) {
 			if r.Step.Act == plan.ActReadStick {
 				cancel()
 			}
@@ -308,7 +308,7 @@ func TestUnfenceableTargetIsNotTakenBack(t *testing.T) {
 			t.Fatalf("got %s, %v", ended.Outcome, ended.Err)
 		}
 		settled(t, h, "cellar")
-		_, err := controller(h, s).Switchover(context.Background(), "", "attic", "test", quiet)
+		_, err := controller(h, s).Switchover(context.Background(), engine.Request{To: "attic"}, quiet)
 		if !errors.As(err, &open) {
 			t.Fatalf("a new switchover was begun over an open one: %v", err)
 		}
@@ -339,7 +339,7 @@ func TestRefusals(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				h := newHome("attic", "cellar")
 				tt.spoil(h)
-				ended, err := controller(h, inmem.NewStores()).Switchover(context.Background(), "", "cellar", "test", quiet)
+				ended, err := controller(h, inmem.NewStores()).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
 				err = errors.Join(err, ended.Err)
 				var refused *network.RefusedError
 				if !errors.As(err, &refused) || !strings.Contains(err.Error(), tt.want) {
@@ -369,7 +369,7 @@ func TestSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
 		h.Host("shed").SetReachable(false)
-		got, err := controller(h, s).Sync(context.Background(), "", "test", quiet)
+		got, err := controller(h, s).Sync(context.Background(), engine.Request{}, quiet)
 		if err != nil || got.Outcome != plan.Completed || got.Unreachable["shed"] == nil {
 			t.Fatalf("got %+v, %v", got, err)
 		}

@@ -16,8 +16,8 @@ type Synced struct {
 
 // Sync copies the active's data to staging on every stand-by that can be reached.
 // It stops nothing and writes to no stick.
-func (c *Controller) Sync(ctx context.Context, net, why string, w Watch) (Synced, error) {
-	n, err := c.network(net)
+func (c *Controller) Sync(ctx context.Context, r Request, w Watch) (Synced, error) {
+	n, err := c.network(r.Network)
 	if err != nil {
 		return Synced{}, err
 	}
@@ -42,7 +42,7 @@ func (c *Controller) Sync(ctx context.Context, net, why string, w Watch) (Synced
 		return Synced{Unreachable: gone}, &network.RefusedError{What: "sync", Why: "no stand-by can be reached"}
 	}
 	p := plan.Sync(n.Name, a.Active, targets)
-	p.Reason = why
+	p.Reason, p.Accept = r.Reason, r.AcceptChange
 	ended, err := c.carryOut(ctx, n, p, w)
 	return Synced{Ended: ended, Unreachable: gone}, err
 }

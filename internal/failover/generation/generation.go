@@ -41,6 +41,25 @@ type Summary struct {
 	Warnings       []string            `json:"warnings,omitempty"`
 }
 
+// Unlike says how s tells of another network than before, or of one that lost more
+// than half of its devices; nil when it does neither. What one of the two does not
+// tell is not compared.
+func (s Summary) Unlike(before Summary) []string {
+	var out []string
+	diff := func(what, was, is string) {
+		if was != "" && is != "" && was != is {
+			out = append(out, fmt.Sprintf("%s was %s and is %s", what, was, is))
+		}
+	}
+	diff("PAN id", before.PanID, s.PanID)
+	diff("network key", before.KeyFingerprint, s.KeyFingerprint)
+	diff("coordinator address", before.Coordinator, s.Coordinator)
+	if 2*s.Devices < before.Devices {
+		out = append(out, fmt.Sprintf("%d of %d devices are left", s.Devices, before.Devices))
+	}
+	return out
+}
+
 // A Generation is one capture. Files are sorted by path.
 type Generation struct {
 	Number  int       `json:"number"`

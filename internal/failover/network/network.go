@@ -5,6 +5,7 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 
 // A Process is a program seen on a node.
 type Process struct {
+	Ours    bool   `json:"ours,omitempty"` // our own znp-helper, which ends by itself
 	PID     int    `json:"pid"`
 	Command string `json:"command"` // as in ps, shortened, without secrets
 }
@@ -48,7 +50,8 @@ type Observation struct {
 	Node       string       `json:"node"`
 	At         time.Time    `json:"at"` // controller's clock
 	Service    ServiceState `json:"service"`
-	TTY        string       `json:"tty"` // configured device or tcp:// address
+	Enabled    string       `json:"enabled,omitempty"` // starts at boot: "yes", "no", "masked"; "" not known
+	TTY        string       `json:"tty"`               // configured device or tcp:// address
 	TTYPresent bool         `json:"tty_present"`
 	TTYHolders []Process    `json:"tty_holders,omitempty"`
 	// DataHolders are processes that run on the data directory, whether or not
@@ -73,11 +76,13 @@ func (o Observation) Runs() bool { return len(o.TTYHolders) > 0 || len(o.DataHol
 // Active says that Zigbee2MQTT runs here and holds its stick.
 func (o Observation) Active() bool { return len(o.TTYHolders) > 0 && len(o.DataHolders) > 0 }
 
-// Stopped says that nobody uses the stick or the data directory.
-func (o Observation) Stopped() bool { return !o.Runs() }
+// Stopped says that nobody uses the stick or the data directory, and that the
+// service manager is not about to start somebody.
+func (o Observation) Stopped() bool { return o.WhyNotStopped() == "" }
 
-// WhyNotStopped names who still uses the stick or the data; "" means stopped,
-// whatever the service manager believes.
+// WhyNotStopped names who still uses the stick or the data; "" means stopped. A
+// service manager that believes the service to run counts too: it may be between
+// two automatic restarts.
 func (o Observation) WhyNotStopped() string {
 	var why []string
 	for _, p := range o.TTYHolders {
@@ -86,7 +91,20 @@ func (o Observation) WhyNotStopped() string {
 	for _, p := range o.DataHolders {
 		why = append(why, fmt.Sprintf("%s still uses the data directory", p))
 	}
+	if len(why) == 0 && o.Service == ServiceRunning {
+		why = append(why, "the service manager says that it runs, though no process was seen")
+	}
 	return strings.Join(why, "; ")
+}
+
+// OnlyOurs says that what holds the stick is our own helper, which ends by itself.
+func (o Observation) OnlyOurs() bool {
+	for _, p := range append(slices.Clone(o.TTYHolders), o.DataHolders...) {
+		if !p.Ours {
+			return false
+		}
+	}
+	return len(o.TTYHolders)+len(o.DataHolders) > 0
 }
 
 // A StickState is what a stick says of itself. Its address is the one in effect,

@@ -60,6 +60,7 @@ type Plan struct {
 	To      string    `json:"to,omitempty"`
 	Others  []string  `json:"others,omitempty"` // further stand-bys
 	Reason  string    `json:"reason"`
+	Accept  bool      `json:"accept,omitempty"` // a person takes a capture that is unlike the last one
 	Created time.Time `json:"created"`
 	Steps   []Step    `json:"steps"`
 }

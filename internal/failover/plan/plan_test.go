@@ -81,20 +81,23 @@ func TestReplay(t *testing.T) {
 	tests := []struct {
 		name string
 		log  []plan.Entry
+		runs bool
 		way  plan.Way
 		undo []string
 	}{
-		{"turns back when nothing began", nil, plan.Back, nil},
+		{"turns back when nothing began", nil, false, plan.Back, nil},
 		{"takes a stop back that had only begun",
-			[]plan.Entry{{Event: plan.EventBegin, Step: stop}}, plan.Back, []string{stop}},
+			[]plan.Entry{{Event: plan.EventBegin, Step: stop}}, false, plan.Back, []string{stop}},
 		{"takes nothing back for a fence",
 			[]plan.Entry{{Event: plan.EventBegin, Step: stop}, {Event: plan.EventDone, Step: stop}, {Event: plan.EventBegin, Step: fence}},
-			plan.Back, []string{stop}},
-		{"goes on once the target may be on air",
-			[]plan.Entry{{Event: plan.EventBegin, Step: stop}, {Event: plan.EventBegin, Step: start}}, plan.Forward, []string{start, stop}},
+			false, plan.Back, []string{stop}},
+		{"turns back when the target was to start and does not run",
+			[]plan.Entry{{Event: plan.EventBegin, Step: stop}, {Event: plan.EventBegin, Step: start}}, false, plan.Back, []string{start, stop}},
+		{"goes on when the target runs",
+			[]plan.Entry{{Event: plan.EventBegin, Step: stop}, {Event: plan.EventBegin, Step: start}}, true, plan.Forward, []string{start, stop}},
 		{"goes on turning back once it had turned",
 			[]plan.Entry{{Event: plan.EventBegin, Step: stop}, {Event: plan.EventBegin, Step: start}, {Event: plan.EventWalkBack},
-				{Event: plan.EventUndoBegin, Step: start}, {Event: plan.EventUndone, Step: start}}, plan.Back, []string{stop}},
+				{Event: plan.EventUndoBegin, Step: start}, {Event: plan.EventUndone, Step: start}}, true, plan.Back, []string{stop}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,8 +105,8 @@ func TestReplay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.AfterCrash() != tt.way {
-				t.Errorf("goes %s, want %s", got.AfterCrash(), tt.way)
+			if got.AfterCrash(tt.runs) != tt.way {
+				t.Errorf("goes %s, want %s", got.AfterCrash(tt.runs), tt.way)
 			}
 			var undo []string
 			for _, s := range got.ToUndo() {

@@ -51,8 +51,9 @@ type Progress struct {
 	Begun    map[string]bool
 	Done     map[string]json.RawMessage // evidence by step id
 	Undone   map[string]bool
-	Stuck    string // step whose undo failed last, "" when none
-	WalkBack string // why the run turned back, "" when it did not
+	Evidence json.RawMessage // of the last step that was done or undone
+	Stuck    string          // step whose undo failed last, "" when none
+	WalkBack string          // why the run turned back, "" when it did not
 	Outcome  Outcome
 	Last     time.Time
 	Seq      int
@@ -90,13 +91,13 @@ func (p *Progress) apply(e Entry) {
 	case EventBegin:
 		p.Begun[e.Step] = true
 	case EventDone:
-		p.Done[e.Step] = e.Data
+		p.Done[e.Step], p.Evidence = e.Data, e.Data
 	case EventWalkBack:
 		p.WalkBack = cmp.Or(e.Note, "no reason is on record")
 	case EventUndoBegin:
 		p.Stuck = ""
 	case EventUndone:
-		p.Undone[e.Step] = true
+		p.Undone[e.Step], p.Evidence = true, e.Data
 	case EventUndoFailed:
 		p.Stuck = e.Step
 	case EventEnded:
@@ -127,12 +128,12 @@ const (
 	Back    Way = "back"
 )
 
-// AfterCrash decides how a run that a controller left behind goes on. Once the
-// target may have been on air, going on is shorter than turning back and as safe,
-// since every step looks before it acts; before that, the old active is brought
-// back, which needs nothing but its own stick.
-func (p Progress) AfterCrash() Way {
-	if p.WalkBack == "" && p.BegunAct(ActStart) {
+// AfterCrash decides how a run that a controller left behind goes on. targetRuns
+// says that the target's Zigbee2MQTT was seen to run just now: then going on is
+// shorter than turning back, and as safe. Otherwise the old active is brought back,
+// since what was loaded onto the target may be too old to speak with.
+func (p Progress) AfterCrash(targetRuns bool) Way {
+	if p.WalkBack == "" && p.BegunAct(ActStart) && targetRuns {
 		return Forward
 	}
 	return Back

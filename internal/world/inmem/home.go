@@ -80,6 +80,13 @@ func (h *Home) SetFault(f func(op string) error) {
 	h.fault = f
 }
 
+// Fault returns what SetFault installed.
+func (h *Home) Fault() func(op string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.fault
+}
+
 // Violations lists every breach of I1 and I2 so far.
 func (h *Home) Violations() []string {
 	h.mu.Lock()

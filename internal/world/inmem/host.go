@@ -15,6 +15,9 @@ import (
 // framesPerSecond is a busy home.
 const framesPerSecond = 2
 
+// restartDelay is systemd's RestartSec in the unit that Zigbee2MQTT's guide gives.
+const restartDelay = 10 * time.Second
+
 // Host is one Zigbee2MQTT host with its stick. It implements engine.Node.
 type Host struct {
 	home   *Home
@@ -25,7 +28,13 @@ type Host struct {
 
 	running bool
 	stuck   bool // ignores stop
-	gone    bool // cannot be reached
+	restart bool // the service manager starts again what ended by itself
+	wanted  bool // the service manager was told to run it
+	ended   time.Time
+	endWait time.Duration // a stop takes that long
+	endAt   time.Time
+	ours    time.Time // until then our own helper holds the stick
+	gone    bool      // cannot be reached
 	dieAt   time.Time
 	dieWait time.Duration // dies that long after it goes on air
 
@@ -50,6 +59,16 @@ func (x *Host) Close() error { return nil }
 // DieAfter makes the next Zigbee2MQTT on this host die that long after its start.
 // Its stick stays on air.
 func (x *Host) DieAfter(d time.Duration) { x.locked(func() { x.dieWait = d }) }
+
+// RestartAlways makes the service manager start Zigbee2MQTT again ten seconds after
+// it ended without a stop.
+func (x *Host) RestartAlways() { x.locked(func() { x.restart, x.wanted = true, x.running }) }
+
+// SlowStop makes a stop take that long.
+func (x *Host) SlowStop(d time.Duration) { x.locked(func() { x.endWait = d }) }
+
+// HelperBusy lets a helper of a lost controller hold the stick for that long.
+func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now().Add(d) }) }
 
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
@@ -88,10 +107,8 @@ func (x *Host) Stick() *nvimage.Image {
 	return out
 }
 
-// SetStick swaps the stick for another firmware or memory.
-func (x *Host) SetStick(s nvimage.Stick, nv *nvimage.Image) {
-	x.locked(func() { x.stick, x.nv = s, nv })
-}
+// SetNV swaps the stick for one with another memory.
+func (x *Host) SetNV(nv *nvimage.Image) { x.locked(func() { x.nv = nv }) }
 
 func (x *Host) locked(f func()) {
 	x.home.mu.Lock()
@@ -124,7 +141,13 @@ func (x *Host) do(ctx context.Context, op engine.Op, f func() error) error {
 func (x *Host) tickLocked() {
 	now := time.Now()
 	if x.running && !x.dieAt.IsZero() && !now.Before(x.dieAt) {
-		x.running, x.dieAt = false, time.Time{}
+		x.running, x.dieAt, x.ended = false, time.Time{}, now
+	}
+	if x.running && !x.endAt.IsZero() && !now.Before(x.endAt) {
+		x.running, x.endAt = false, time.Time{}
+	}
+	if x.restart && x.wanted && !x.running && now.Sub(x.ended) >= restartDelay {
+		x.startLocked()
 	}
 	if !x.onAir {
 		return
@@ -189,9 +212,14 @@ func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
 		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name}
+	if x.restart && x.wanted {
+		o.Service = network.ServiceRunning
+	}
 	if x.running {
 		p := []network.Process{{PID: 1, Command: "node"}}
 		o.Service, o.TTYHolders, o.DataHolders = network.ServiceRunning, p, p
+	} else if time.Now().Before(x.ours) {
+		o.TTYHolders = []network.Process{{PID: 7, Command: "znp-helper write", Ours: true}}
 	}
 	return o
 }

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/engine"
@@ -26,13 +27,25 @@ func (x *Host) Observe(ctx context.Context) (o network.Observation, err error) {
 
 // StopService ends Zigbee2MQTT unless it is stuck. The stick stays on air.
 func (x *Host) StopService(ctx context.Context) error {
-	return x.do(ctx, engine.OpStop, func() error { x.running = x.running && x.stuck; return nil })
+	return x.do(ctx, engine.OpStop, func() error {
+		x.wanted = false
+		switch {
+		case x.stuck || !x.running:
+		case x.endWait > 0:
+			x.endAt, x.endWait = time.Now().Add(x.endWait), 0
+		default:
+			x.running = x.endAt.After(time.Now())
+		}
+		return nil
+	})
 }
 
 // StartService starts Zigbee2MQTT.
 func (x *Host) StartService(ctx context.Context) error {
-	return x.do(ctx, engine.OpStart, func() error { x.startLocked(); return nil })
+	return x.do(ctx, engine.OpStart, func() error { x.wanted = true; x.startLocked(); return nil })
 }
+
+var errHelper = errors.New("the stick is held by znp-helper (pid 7)")
 
 var errHeld = errors.New("the stick is held by node (pid 1)")
 
@@ -41,6 +54,9 @@ func (x *Host) stickOp(ctx context.Context, op engine.Op, f func() error) error 
 	return x.do(ctx, op, func() error {
 		if x.running {
 			return errHeld
+		}
+		if time.Now().Before(x.ours) {
+			return errHelper
 		}
 		return f()
 	})
@@ -140,6 +156,9 @@ func (x *Host) Capture(ctx context.Context, depot engine.Depot) (c network.Captu
 		c.Files = append(c.Files, f)
 	}
 	c.Summary = generation.Summary{Devices: len(x.home.Devices)}
+	if id, err := x.Stick().Identity(); err == nil {
+		c.Summary.PanID, c.Summary.Coordinator, c.Summary.KeyFingerprint = id.PanID.String(), id.IEEE.String(), id.Key.Fingerprint()
+	}
 	return c, nil
 }
 
