@@ -53,6 +53,9 @@ func (p Promotion) exchangeNow(j *journal) error {
 	if err := d.syncAll(p.Staging); err != nil {
 		return err
 	}
+	if err := p.stillOurs(j); err != nil {
+		return err
+	}
 	return d.exchange(p.Staging, p.Data)
 }
 

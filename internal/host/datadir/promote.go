@@ -47,14 +47,25 @@ type Promotion struct {
 func (p Promotion) disk() disk { return disk{durable.Disk{Fault: p.Fault}} }
 
 // Do promotes, or continues a promotion that was cut short; done already, it returns
-// the same result again. Errors: ExitBusy when a process uses the data directory,
-// ExitRefused when staging is not fit or the directories are not as the journal left
-// them; then nothing was changed.
+// the same result again. It waits while another process promotes or takes back here;
+// when ctx ends meanwhile that is ExitBusy. Once it has begun, ctx does not stop it.
+// Errors: ExitBusy when a process uses the data directory, ExitRefused when staging is
+// not fit or the directories are not as the journal left them; then nothing was changed.
 func (p Promotion) Do(ctx context.Context) (helperapi.PromoteResult, error) {
 	p, err := p.resolve()
 	if err != nil {
 		return helperapi.PromoteResult{}, err
 	}
+	release, err := p.lock(ctx)
+	if err != nil {
+		return helperapi.PromoteResult{}, err
+	}
+	defer release()
+	return p.do(context.WithoutCancel(ctx))
+}
+
+// do is Do for who holds the locks.
+func (p Promotion) do(ctx context.Context) (helperapi.PromoteResult, error) {
 	j, err := p.load()
 	if err == nil && j == nil {
 		j, err = p.begin(ctx)

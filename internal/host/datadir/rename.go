@@ -24,6 +24,9 @@ func (p Promotion) byRename(ctx context.Context, j *journal) error {
 	if err := p.mustBeIdle(); err != nil {
 		return err
 	}
+	if err := p.stillOurs(j); err != nil {
+		return err
+	}
 	if err := p.switchFiles(j); err != nil {
 		return err
 	}

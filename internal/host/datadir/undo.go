@@ -10,18 +10,29 @@ import (
 // Undo takes a promotion back, from wherever it got to: the old data is the data
 // directory again, with the local entries as they are now, and what was promoted
 // lies where Previous of the result says. Nothing is deleted. A promotion that never
-// began counts as taken back. Errors as for Do.
+// began counts as taken back, and can then begin no more. Undo waits for a promotion
+// that is under way. Errors as for Do.
 func (p Promotion) Undo(ctx context.Context) (helperapi.PromoteResult, error) {
 	p, err := p.resolve()
 	if err != nil {
 		return helperapi.PromoteResult{}, err
 	}
-	j, err := p.load()
+	release, err := p.lock(ctx)
 	if err != nil {
 		return helperapi.PromoteResult{}, err
 	}
-	if j == nil {
-		return helperapi.PromoteResult{Data: p.Data, Undone: true}, nil
+	defer release()
+	return p.undo(context.WithoutCancel(ctx))
+}
+
+func (p Promotion) undo(ctx context.Context) (helperapi.PromoteResult, error) {
+	j, err := p.load()
+	if err == nil && j == nil {
+		j = &journal{Run: p.Run, Staging: p.Staging, Data: p.Data, Previous: p.Previous, Phase: phaseUndone}
+		err = p.save(j)
+	}
+	if err != nil {
+		return helperapi.PromoteResult{}, err
 	}
 	if j.Phase != phaseUndone {
 		if err := p.takeBack(ctx, j); err != nil {
@@ -65,6 +76,9 @@ func (p Promotion) exchangeBack(j *journal) error {
 		if err := p.moveLocal(p.Data, old); err != nil {
 			return err
 		}
+		if err := p.stillOurs(j); err != nil {
+			return err
+		}
 		if err := d.exchange(old, p.Data); err != nil {
 			return err
 		}
@@ -102,7 +116,7 @@ func (p Promotion) renameBack(ctx context.Context, j *journal) error {
 	back := p
 	back.Staging, back.Previous = p.Previous, p.Previous+".undone"
 	back.Journal, back.Run, back.restore = p.Journal+".undo", p.Run+".undo", true
-	result, err := back.Do(ctx)
+	result, err := back.do(ctx)
 	if err != nil {
 		return fmt.Errorf("take the promotion back: %w", err)
 	}

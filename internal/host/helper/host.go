@@ -78,8 +78,9 @@ func runPromote(c *call) error {
 }
 
 // promote does not end at a recorded result: the promotion's own journal knows
-// whether it was taken back since. Once begun it is over in a moment, so a request
-// to stop is obeyed only before.
+// whether it was taken back since. It is the promotion that lets only one of run and
+// undo go on at a time. Once begun it is over in a moment, so a request to stop is
+// obeyed only before.
 func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteResult, error) {
 	ctx, _, release := c.beforeWriting()
 	defer release()
@@ -98,9 +99,9 @@ func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteRe
 		act = p.Undo
 	}
 	if over != nil {
-		return act(c.ctx)
+		return act(ctx)
 	}
-	r, err := act(c.ctx)
+	r, err := act(ctx)
 	_, err = c.finish(run, r, err)
 	return r, err
 }

@@ -122,7 +122,7 @@ func prune(dir string, keep time.Duration) {
 		if err != nil || r.Run != run || r.Ended.IsZero() || time.Since(r.Ended) < keep {
 			continue
 		}
-		for _, suffix := range []string{".promotion", ".promotion.undo", ".lock", ".json"} {
+		for _, suffix := range []string{".promotion", ".promotion.undo", ".promotion.lock", ".lock", ".json"} {
 			_ = os.Remove(filepath.Join(dir, run+suffix))
 		}
 	}
