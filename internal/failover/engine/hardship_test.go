@@ -159,20 +159,23 @@ func TestLateRecoveryKeepsWhatHappened(t *testing.T) {
 		{"the witness is switched off", func(h *inmem.Home) { h.Deaf[lamp] = true }},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h, s := newHome("attic", "cellar"), inmem.NewStores()
-				cutOff(s, "after", plan.EventBegin, plan.ActProve)
-				_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
-				s.OnAppend = nil
-				time.Sleep(72 * time.Hour)
-				tt.happen(h)
-				if err := controller(h, s).Recover(context.Background(), "", quiet); err != nil {
-					t.Fatal(err)
-				}
-				settled(t, h, "cellar")
+		for _, ev := range []plan.Event{plan.EventDone, plan.EventBegin} {
+			act := map[plan.Event]plan.Act{plan.EventDone: plan.ActStart, plan.EventBegin: plan.ActProve}[ev]
+			t.Run(fmt.Sprintf("%s, dead at %s of %s", tt.name, ev, act), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					h, s := newHome("attic", "cellar"), inmem.NewStores()
+					cutOff(s, "before", ev, act)
+					_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
+					s.OnAppend = nil
+					time.Sleep(72 * time.Hour)
+					tt.happen(h)
+					if err := controller(h, s).Recover(context.Background(), "", quiet); err != nil {
+						t.Fatal(err)
+					}
+					settled(t, h, "cellar")
+				})
 			})
-		})
+		}
 	}
 }
 

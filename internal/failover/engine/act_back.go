@@ -1,0 +1,173 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+)
+
+// unreadMargin is for link keys when the target's stick could not be read after it
+// was silenced.
+const unreadMargin = 1_000_000
+
+// silence takes a start back: stops the node and reads its stick in HOLD.
+func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	stopCtx, cancel := context.WithTimeout(ctx, e.net.Timing.Stop)
+	defer cancel()
+	saw, err := e.stop(stopCtx, s)
+	if err != nil {
+		return nil, err
+	}
+	silence, err := x.Reset(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("the stick of %s cannot be proven silent: %w", s.Node, err)
+	}
+	more, err := e.silent(s.Node, silence)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(saw, more...), e.learn(ctx, x, s)), nil
+}
+
+// learn reads what the silenced target has used, so that the old stick can be lifted
+// above it. A stick that cannot be read is no reason to leave the home dark: the
+// margin is larger then.
+func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
+	e.facts.TargetImage = ""
+	got, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	if err != nil {
+		return fmt.Sprintf("what it has used could not be read (%v); a large margin is taken", err)
+	}
+	c, err := got.Image.Counters()
+	if err == nil {
+		err = e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(c.NWK, time.Now()) })
+	}
+	var blob string
+	if err == nil {
+		blob, err = e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, got.Image.Encode())
+	}
+	if err != nil {
+		return fmt.Sprintf("what it has used could not be kept (%v); a large margin is taken", err)
+	}
+	e.facts.TargetImage = blob
+	return fmt.Sprintf("it has used counters up to %d", c.NWK)
+}
+
+// startAgain brings the old active back. If the target may have spoken, the old
+// stick's counters are raised above everything it may have used, and read back,
+// before the old stick speaks again: also when somebody has started it meanwhile.
+// One that was seen to run may still have been ending; then it is started again.
+func (e *execution) startAgain(ctx context.Context, s plan.Step) ([]string, error) {
+	for {
+		saw, err := e.bringBack(ctx, s)
+		if !errors.Is(err, errEnded) || sleep(ctx, lookEvery) != nil {
+			return saw, err
+		}
+	}
+}
+
+func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.onlyVoice(ctx, s.Node)
+	if err != nil {
+		return nil, err
+	}
+	if e.prog.BegunAct(plan.ActStart) && !e.raised {
+		more, err := e.raiseOld(ctx, x, s)
+		if err != nil {
+			return nil, err
+		}
+		e.raised = true
+		saw = append(saw, more...)
+	}
+	if _, err := e.startService(ctx, x); err != nil {
+		return nil, err
+	}
+	more, err := e.answersAgain(ctx, s.Node)
+	return append(saw, more...), err
+}
+
+// raiseOld lifts the counters of the old stick, in HOLD, above everything the target
+// may have used. It starts from what the stick holds now, and keeps that first.
+func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string, error) {
+	stopCtx, cancel := context.WithTimeout(ctx, e.net.Timing.Stop)
+	defer cancel()
+	if _, err := e.stop(stopCtx, s); err != nil {
+		return nil, err
+	}
+	if _, err := x.Park(ctx); err != nil {
+		return nil, err
+	}
+	now, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	if err := e.isOurNetwork(now.Image); err != nil {
+		return nil, err
+	}
+	if _, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, now.Image.Encode()); err != nil {
+		return nil, fmt.Errorf("keep the image of the stick: %w", err)
+	}
+	img := now.Image.Clone()
+	margin, err := e.overtakeTarget(img)
+	if err != nil {
+		return nil, err
+	}
+	floors, err := e.floors(margin)
+	if err != nil {
+		return nil, err
+	}
+	if err := img.Raise(floors); err != nil {
+		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
+	}
+	if err := e.willUse(img); err != nil {
+		return nil, err
+	}
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-back-%d", e.plan.ID, e.prog.Seq), Want: img,
+		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	return loaded(rep, floors.NWK), nil
+}
+
+// overtakeTarget lifts img to the counters of the target's stick and returns the
+// margin for link keys that is still to be added.
+func (e *execution) overtakeTarget(img *nvimage.Image) (margin uint32, err error) {
+	if e.facts.TargetImage == "" {
+		return unreadMargin, nil
+	}
+	target, err := e.image(e.facts.TargetImage)
+	if err != nil {
+		return 0, err
+	}
+	img.Overtake(target)
+	return linkMargin, nil
+}
+
+// answersAgain waits until the old active speaks on MQTT with the old identity.
+func (e *execution) answersAgain(ctx context.Context, node string) ([]string, error) {
+	info, err := e.hear(ctx, node, true)
+	if err != nil {
+		return nil, err
+	}
+	saw := []string{fmt.Sprintf("Zigbee2MQTT on %s answers, channel %d, PAN id %s", node, info.Channel, info.PanID)}
+	got, err := e.witnesses(ctx)
+	if err != nil {
+		e.facts.Unproven = err.Error()
+		got = []string{"unproven: " + err.Error()}
+	}
+	return append(saw, got...), e.remember(func(r *network.Record) { r.Unproven = e.facts.Unproven })
+}
