@@ -13,6 +13,7 @@ import (
 	"z2mha/internal/config"
 	"z2mha/internal/console"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
 
@@ -201,6 +202,10 @@ func endedError(e engine.Ended) error {
 	case plan.NeedsHelp:
 		return &exitError{exitNeedsHelp, e.Err}
 	case plan.GivenUp:
+		var refused *network.RefusedError
+		if errors.As(e.Err, &refused) {
+			return e.Err
+		}
 		return fmt.Errorf("given up, %s was not touched: %w", e.Plan.From, e.Err)
 	}
 	return e.Err

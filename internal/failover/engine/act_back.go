@@ -92,10 +92,17 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 		e.raised = true
 		saw = append(saw, more...)
 	}
+	o, err := x.Observe(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := e.startService(ctx, x); err != nil {
 		return nil, err
 	}
 	more, err := e.answersAgain(ctx, s.Node)
+	if err == nil && o.Active() { // a stop that was asked for earlier may still be under way
+		err = e.staysUp(ctx, x, time.Now())
+	}
 	return append(saw, more...), err
 }
 

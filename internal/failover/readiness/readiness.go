@@ -100,7 +100,7 @@ func (a Assessment) Refusal(what string) error {
 	var why, fix []string
 	for _, c := range blocking {
 		why = append(why, strings.TrimPrefix(c.Node+": ", ": ")+c.Evidence)
-		if c.Fix != "" {
+		if c.Fix != "" && !slices.Contains(fix, c.Fix) {
 			fix = append(fix, c.Fix)
 		}
 	}
@@ -150,11 +150,9 @@ func (a *assessor) reachable() {
 }
 
 func (a *assessor) oneActive() {
-	var running []View
-	for _, v := range a.in.Views {
-		if v.Observed != nil && v.Observed.Runs() {
-			running = append(running, v)
-		}
+	running := a.views(func(o network.Observation) bool { return len(o.DataHolders) > 0 })
+	if len(running) == 0 { // perhaps Zigbee2MQTT on another data directory
+		running = a.views(network.Observation.Runs)
 	}
 	c := Check{ID: "one-active", What: "exactly one node runs Zigbee2MQTT"}
 	switch {
@@ -175,6 +173,16 @@ func (a *assessor) oneActive() {
 		c.Evidence = running[0].Observed.TTYHolders[0].String() + " holds " + running[0].Observed.TTY
 	}
 	a.add(c)
+}
+
+func (a *assessor) views(is func(network.Observation) bool) []View {
+	var out []View
+	for _, v := range a.in.Views {
+		if v.Observed != nil && is(*v.Observed) {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func halfRunning(o network.Observation) string {
@@ -311,7 +319,7 @@ func (a *assessor) stopped(v View) {
 	why := v.Observed.WhyNotStopped()
 	c := Check{ID: "stopped", Node: v.Name, What: "Zigbee2MQTT is stopped here", OK: why == "", Evidence: cmp.Or(why, "nobody holds its stick or data")}
 	if !c.OK {
-		c.Fix = "stop what is named"
+		c.Fix = fmt.Sprintf("stop what is named on %s", v.Name)
 	}
 	a.add(c)
 }
