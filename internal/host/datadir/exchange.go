@@ -1,8 +1,10 @@
 package datadir
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -11,10 +13,10 @@ import (
 
 // byExchange is the quick way. The exchange itself is the one point of no return;
 // which side of it we are on is seen by the directories' inodes.
-func (p Promotion) byExchange(j *journal) error {
+func (p Promotion) byExchange(ctx context.Context, j *journal) error {
 	switch idOf(p.Data) {
 	case j.OldDir:
-		if err := p.exchangeNow(j); err != nil {
+		if err := p.exchangeNow(ctx, j); err != nil {
 			return err
 		}
 	case j.NewDir:
@@ -37,7 +39,7 @@ func (p Promotion) strange() error {
 		p.Data, p.Run, p.Staging, p.Previous)
 }
 
-func (p Promotion) exchangeNow(j *journal) error {
+func (p Promotion) exchangeNow(ctx context.Context, j *journal) error {
 	if idOf(p.Staging) != j.NewDir {
 		return helperapi.Errorf(helperapi.ExitRefused, "%s is not the directory that run %s was to promote", p.Staging, p.Run)
 	}
@@ -53,10 +55,26 @@ func (p Promotion) exchangeNow(j *journal) error {
 	if err := d.syncAll(p.Staging); err != nil {
 		return err
 	}
+	if err := p.stillStaged(ctx, j); err != nil {
+		return err
+	}
 	if err := p.stillOurs(j); err != nil {
 		return err
 	}
 	return d.exchange(p.Staging, p.Data)
+}
+
+// stillStaged looks at staging once more. Its modes are the target's by now.
+func (p Promotion) stillStaged(ctx context.Context, j *journal) error {
+	m, err := p.scan(ctx, p.Staging)
+	if err != nil {
+		return err
+	}
+	if diff := Same(j.New, m.Files); len(diff) > 0 {
+		return helperapi.Errorf(helperapi.ExitRefused, "%s is not what was staged: %s; sync again",
+			p.Staging, strings.Join(diff, ", "))
+	}
+	return nil
 }
 
 // findOld says where the old data lies after the exchange.

@@ -59,7 +59,7 @@ func Scan(ctx context.Context, dir string, o ScanOptions) (helperapi.ManifestRes
 			return result, err
 		}
 		if round > 0 && len(result.Changing) == 0 {
-			result.Stable = true
+			result.Stable, result.Hash = true, helperapi.HashFiles(result.Files)
 			return result, nil
 		}
 	}

@@ -31,6 +31,7 @@ type Promotion struct {
 	Previous string // must not exist
 	Run      string
 	Local    Patterns
+	Expect   string // helperapi.HashFiles of staging, local entries apart; "" begins nothing
 	Journal  string // file that outlives reboots
 
 	// InUse names the processes that use a directory; nil asks nobody. What it
@@ -73,12 +74,16 @@ func (p Promotion) do(ctx context.Context) (helperapi.PromoteResult, error) {
 	if err != nil {
 		return helperapi.PromoteResult{}, err
 	}
-	switch j.Phase {
-	case phaseDone:
-		return j.result(), nil
-	case phaseUndoing, phaseUndone:
+	if j.Phase == phaseUndoing || j.Phase == phaseUndone {
 		return helperapi.PromoteResult{}, helperapi.Errorf(helperapi.ExitRefused,
 			"run %s was taken back; promote again under a new run id", j.Run)
+	}
+	if p.Expect != "" && p.Expect != helperapi.HashFiles(j.New) {
+		return helperapi.PromoteResult{}, helperapi.Errorf(helperapi.ExitRefused,
+			"run %s promotes something else than what was staged now; promote that under a new run id", j.Run)
+	}
+	if j.Phase == phaseDone {
+		return j.result(), nil
 	}
 	if err := p.carryOut(ctx, j); err != nil {
 		return helperapi.PromoteResult{}, err
@@ -89,7 +94,7 @@ func (p Promotion) do(ctx context.Context) (helperapi.PromoteResult, error) {
 // carryOut tries the exchange first and falls back to renaming files.
 func (p Promotion) carryOut(ctx context.Context, j *journal) error {
 	if j.Method == helperapi.MethodExchange {
-		err := p.byExchange(j)
+		err := p.byExchange(ctx, j)
 		if err == nil {
 			return p.conclude(ctx, j)
 		}
@@ -149,6 +154,10 @@ func (p Promotion) begin(ctx context.Context) (*journal, error) {
 	if exists(p.Previous) {
 		return nil, helperapi.Errorf(helperapi.ExitRefused,
 			"%s exists; the old data needs a place of its own", p.Previous)
+	}
+	if p.Expect == "" && !p.restore {
+		return nil, helperapi.Errorf(helperapi.ExitRefused,
+			"nothing was staged in this run: nobody said what %s should hold; sync again", p.Staging)
 	}
 	if err := p.mustBeIdle(); err != nil {
 		return nil, err
@@ -224,6 +233,10 @@ func (p Promotion) checkStaging(ctx context.Context) ([]helperapi.File, error) {
 			return nil, helperapi.Errorf(helperapi.ExitRefused,
 				"%s has no whole %s; Zigbee2MQTT could form a new network: sync again", p.Staging, name)
 		}
+	}
+	if m.Hash != p.Expect {
+		return nil, helperapi.Errorf(helperapi.ExitRefused,
+			"%s is not what was staged: somebody changed it since; sync again", p.Staging)
 	}
 	return m.Files, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -58,15 +59,27 @@ func with(a, b tree) tree {
 
 // A home is a host with data and staging beside one another.
 type home struct {
-	t   *testing.T
-	dir string
+	t      *testing.T
+	dir    string
+	expect string // hash of what was staged
 }
 
 func newHome(t *testing.T) home {
-	h := home{t, tempDir(t)}
+	h := home{t: t, dir: tempDir(t)}
 	h.write("data", oldData)
 	h.write("staging", newData)
+	h.expect = h.hash("staging")
 	return h
+}
+
+// hash is that of a staging directory as it is now.
+func (h home) hash(dir string) string {
+	h.t.Helper()
+	m, err := datadir.Scan(h.t.Context(), h.at(dir), datadir.ScanOptions{Exclude: local, Pause: time.Millisecond})
+	if err != nil || !m.Stable || m.Hash == "" {
+		h.t.Fatalf("scan gave %+v, %v", m, err)
+	}
+	return m.Hash
 }
 
 func (h home) at(name string) string { return filepath.Join(h.dir, name) }
@@ -116,7 +129,7 @@ func (h home) read(dir string) tree {
 func (h home) promotion(fault func(durable.Op, string) error) datadir.Promotion {
 	return datadir.Promotion{
 		Staging: h.at("staging"), Data: h.at("data"), Previous: h.at("kept/previous"),
-		Run: "run-1", Local: local, Journal: h.at("run-1.journal"), Fault: fault,
+		Run: "run-1", Local: local, Journal: h.at("run-1.journal"), Fault: fault, Expect: h.expect,
 	}
 }
 
@@ -334,6 +347,7 @@ func TestPromoteKeepsOwnersAndModes(t *testing.T) {
 			chown(t, h.at("data"), 1001, 1002, 0o750)
 			chown(t, h.at("data/configuration.yaml"), 1003, 1004, 0o600)
 			chown(t, h.at("staging/device_icons/lamp.png"), 0, 0, 0o640)
+			h.expect = h.hash("staging")
 			if _, err := h.promotion(way(nil)).Do(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -115,7 +115,8 @@ func (p Promotion) putNewBack(j *journal) error {
 func (p Promotion) renameBack(ctx context.Context, j *journal) error {
 	back := p
 	back.Staging, back.Previous = p.Previous, p.Previous+".undone"
-	back.Journal, back.Run, back.restore = p.Journal+".undo", p.Run+".undo", true
+	back.Journal, back.Run = p.Journal+".undo", p.Run+".undo"
+	back.restore, back.Expect = true, ""
 	result, err := back.do(ctx)
 	if err != nil {
 		return fmt.Errorf("take the promotion back: %w", err)

@@ -62,6 +62,7 @@ func runPromote(c *call) error {
 	set.StringVar(&a.Data, "data", "", "Zigbee2MQTT's data `DIR`")
 	set.StringVar(&a.Previous, "previous", "", "`DIR` for the old data; must not exist")
 	set.Var((*many)(&a.Local), "local", "`NAME` that stays with this host, such as log; may be repeated")
+	set.StringVar(&a.Expect, "expect", "", "`HASH` of what is in staging, as manifest tells it; without it no promotion begins")
 	set.BoolVar(&a.Undo, "undo", false, "take the promotion of this run back")
 	if _, err := c.parse(set); err != nil {
 		return err
@@ -109,7 +110,7 @@ func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteRe
 func promotion(f runFlags, a helperapi.PromoteArgs) datadir.Promotion {
 	return datadir.Promotion{
 		Staging: a.Staging, Data: a.Data, Previous: a.Previous, Run: f.id,
-		Local: a.Local, Journal: f.dir + "/" + f.id + ".promotion", InUse: probe.DataHolders,
+		Local: a.Local, Expect: a.Expect, Journal: f.dir + "/" + f.id + ".promotion", InUse: probe.DataHolders,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/host/helper"
+	"z2mha/internal/host/helperapi"
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +56,7 @@ func TestScripts(t *testing.T) {
 			"fault":    setFault,
 			"holding":  startHolding,
 			"mode":     checkMode,
+			"hash":     keepHash,
 		},
 	})
 }
@@ -81,6 +83,13 @@ func startHolding(ts *testscript.TestScript, _ bool, args []string) {
 	if line != "held\n" {
 		ts.Fatalf("holding %s: %q", args[0], line)
 	}
+}
+
+// keepHash makes the hash in the last output the variable HASH.
+func keepHash(ts *testscript.TestScript, _ bool, _ []string) {
+	m, err := helperapi.Result[helperapi.ManifestResult]([]byte(ts.ReadFile("stdout")))
+	ts.Check(err)
+	ts.Setenv("HASH", m.Hash)
 }
 
 // checkMode compares a file's permissions: mode -rw------- FILE.

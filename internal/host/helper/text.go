@@ -130,6 +130,9 @@ func sayManifest(w io.Writer, m helperapi.ManifestResult) {
 		}
 		fmt.Fprintf(w, "%.16s  %10d  %s\n", f.SHA256, f.Size, f.Path)
 	}
+	if m.Hash != "" {
+		fmt.Fprintf(w, "hash of all: %s\n", m.Hash)
+	}
 	for _, s := range m.Skipped {
 		fmt.Fprintf(w, "skipped %s\n", s)
 	}

@@ -27,7 +27,7 @@ func verbs() []verb {
 		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark},
 		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe},
 		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest},
-		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID", "make staging the data directory; --undo takes it back", true, runPromote},
+		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID --expect HASH", "make staging the data directory; --undo takes it back", true, runPromote},
 		{helperapi.VerbSFTP, "[--read-only]", "serve SFTP on stdin and stdout", false, runSFTP},
 		{helperapi.VerbVersion, "", "say which helper this is", false, runVersion},
 	}

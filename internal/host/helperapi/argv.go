@@ -134,13 +134,16 @@ func (a ManifestArgs) Argv() []string {
 
 // PromoteArgs makes the staging directory the data directory, keeping the old one
 // as Previous. Local names (log, ota, node_modules …) stay with the host. With Undo
-// the promotion of the same run is taken back.
+// the promotion of the same run is taken back. Without Expect, the hash of what was
+// staged (see HashFiles; local names apart), no promotion begins, but one that had
+// begun is continued or its result told.
 type PromoteArgs struct {
 	Staging  string
 	Data     string
 	Previous string
 	Run      string
 	Local    []string
+	Expect   string
 	Undo     bool
 	State    string
 }
@@ -153,6 +156,7 @@ func (a PromoteArgs) Argv() []string {
 		value("--previous", a.Previous).
 		value("--run", a.Run).
 		values("--local", a.Local).
+		value("--expect", a.Expect).
 		flag("--undo", a.Undo).
 		value("--state", a.State).words
 }

@@ -1,6 +1,13 @@
 package helperapi
 
-import "time"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // A Holder is a process that uses a port or a directory.
 type Holder struct {
@@ -68,12 +75,25 @@ type File struct {
 	Link   string    `json:"link,omitempty"`   // target; links are never followed
 }
 
+// HashFiles names a list of files by what they are, whatever its order: path, mode,
+// and content or link target of each. It is a SHA-256 in lower-case hex.
+func HashFiles(files []File) string {
+	lines := make([]string, len(files))
+	for i, f := range files {
+		lines[i] = fmt.Sprintf("%q %o %s %q\n", f.Path, f.Mode, f.SHA256, f.Link)
+	}
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return hex.EncodeToString(sum[:])
+}
+
 // ManifestResult is the answer of manifest. Files are sorted by path. Stable is
 // false when a file kept changing while it was read; Changing names those files and
 // they must not be copied.
 type ManifestResult struct {
 	Root     string   `json:"root"` // links resolved
 	Files    []File   `json:"files"`
+	Hash     string   `json:"hash,omitempty"` // HashFiles of Files, when Stable
 	Stable   bool     `json:"stable"`
 	Changing []string `json:"changing,omitempty"`
 	Skipped  []string `json:"skipped,omitempty"` // sockets, devices …, with the reason

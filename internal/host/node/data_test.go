@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -263,6 +264,41 @@ func TestPromoteAndBack(t *testing.T) {
 	}
 }
 
+func TestPromoteOnlyWhatWasStaged(t *testing.T) {
+	_, p, g, d := staged(t)
+	before := tree(t, p.cfg.Data)
+	stage(t, p, g, d)
+	write(t, filepath.Join(p.cfg.Data+".z2mha-staging", "state.json"), "{}")
+	wantError(t, p.Promote(t.Context(), "run-1"), "is not what was staged", "sync again")
+	write(t, filepath.Join(p.cfg.Data+".z2mha-staging", "database.db.tmp"), "torn")
+	stage(t, p, g, d)
+
+	known := p.Node
+	p.Node = p.connect() // as after a crash of ours
+	wantError(t, p.Promote(t.Context(), "run-1"), "nothing was staged in this run")
+	if diff := cmp.Diff(before, tree(t, p.cfg.Data)); diff != "" {
+		t.Error(diff)
+	}
+	if err := known.Promote(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Promote(t.Context(), "run-1"); err != nil {
+		t.Errorf("of one that is done: %v", err)
+	}
+}
+
+// A Stage that came to no end leaves nothing that could be promoted.
+func TestPromoteAfterAStageThatFailed(t *testing.T) {
+	_, p, g, d := staged(t)
+	stage(t, p, g, d)
+	write(t, filepath.Join(p.cfg.Data+".z2mha-staging", "state.json"), "changed")
+	clear(d.blobs)
+	if _, err := p.Stage(t.Context(), g, d, nil); err == nil {
+		t.Fatal("staged from an empty depot")
+	}
+	wantError(t, p.Promote(t.Context(), "run-1"), "staged")
+}
+
 func TestUnpromoteOfARunThatNeverPromoted(t *testing.T) {
 	_, p, g, d := staged(t)
 	stage(t, p, g, d)
@@ -281,6 +317,8 @@ func TestPromoteRefusesWhileDataIsInUse(t *testing.T) {
 	program(t, p.cfg.Data)
 	wantError(t, p.Promote(t.Context(), "run-1"), "sleep", "stop Zigbee2MQTT first")
 }
+
+var expectation = regexp.MustCompile("--expect [0-9a-f]{64}")
 
 func TestExplainSaysWhatIsRun(t *testing.T) {
 	_, p, g, d := staged(t)
@@ -303,7 +341,8 @@ func TestExplainSaysWhatIsRun(t *testing.T) {
 			}
 		})
 		for i, line := range got {
-			got[i] = strings.Replace(line, "--also "+p.cfg.Dongle, "--also PORT", 1)
+			line = strings.Replace(line, "--also "+p.cfg.Dongle, "--also PORT", 1)
+			got[i] = expectation.ReplaceAllString(line, "--expect HASH")
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", tt.op, diff)

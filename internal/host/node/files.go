@@ -36,6 +36,11 @@ func (n *Node) list(ctx context.Context, dir string, progress engine.Progress) (
 	return callOnce[helperapi.ManifestResult](ctx, n, c)
 }
 
+// listStaged is list of all that would be promoted.
+func (n *Node) listStaged(ctx context.Context) (helperapi.ManifestResult, error) {
+	return callOnce[helperapi.ManifestResult](ctx, n, n.stagedCall())
+}
+
 // below gives z2m the files of a directory on the host.
 func below(files *remote.Files, dir string) z2m.Files {
 	return func(name string) ([]byte, error) {

@@ -41,10 +41,10 @@ func (n *Node) Explain(op engine.Op) []string {
 		list := n.ofHelper(n.listCall(n.cfg.Data))
 		return n.lines(list, n.filesCommand(true), list)
 	case engine.OpStage:
-		list := n.ofHelper(n.listCall(n.cfg.Staging))
+		list := n.ofHelper(n.stagedCall())
 		return n.lines(n.filesCommand(false), n.ofHelper(n.portProbeCall(portWord)), list, list)
 	case engine.OpPromote, engine.OpUnpromote:
-		return n.lines(n.ofHelper(n.promoteCall(runWord, op == engine.OpUnpromote)))
+		return n.lines(n.ofHelper(n.promoteCall(runWord, staged{hash: hashWord}, op == engine.OpUnpromote)))
 	}
 	panic("node: operation " + string(op) + " is not explained")
 }
@@ -95,14 +95,24 @@ func (n *Node) portProbeCall(also string) call {
 }
 
 func (n *Node) listCall(dir string) call {
-	args := helperapi.ManifestArgs{Dir: dir, Exclude: append([]string{unfinished}, local...), Attached: true}
+	return n.listCallWithout(dir, append([]string{unfinished}, local...))
+}
+
+// stagedCall lists the staging directory, all that would be promoted.
+func (n *Node) stagedCall() call { return n.listCallWithout(n.cfg.Staging, local) }
+
+func (n *Node) listCallWithout(dir string, exclude []string) call {
+	args := helperapi.ManifestArgs{Dir: dir, Exclude: exclude, Attached: true}
 	return call{argv: args.Argv(), hold: true, timeout: n.cfg.Timeouts.Files}
 }
 
-func (n *Node) promoteCall(run string, undo bool) call {
+func (n *Node) promoteCall(run string, s staged, undo bool) call {
 	args := helperapi.PromoteArgs{
 		Staging: n.cfg.Staging, Data: n.cfg.Data, Previous: path.Join(n.cfg.Previous, run),
 		Run: run, Local: local, Undo: undo, State: n.runs(),
+	}
+	if !undo {
+		args.Expect = s.hash
 	}
 	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Files}
 }

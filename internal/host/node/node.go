@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path"
+	"sync"
 	"time"
 
 	"z2mha/internal/dongle/port"
@@ -64,6 +65,27 @@ type Node struct {
 	service service.Manager
 	stick   stick
 	helper  *helper
+
+	mu     sync.Mutex
+	staged staged
+}
+
+// staged is what the last Stage of this process left, read back; zero while it is not
+// known. Only that is promoted.
+type staged struct {
+	hash string // helperapi.HashFiles
+}
+
+func (n *Node) setStaged(s staged) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.staged = s
+}
+
+func (n *Node) getStaged() staged {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.staged
 }
 
 var _ engine.Node = (*Node)(nil)
@@ -171,7 +193,9 @@ func (n *Node) LoadStick(ctx context.Context, load network.StickLoad, progress e
 	return r, n.wrap("load the stick", err)
 }
 
-// Promote exchanges staging and data, once for each run.
+// Promote exchanges staging and data, once for each run. What is promoted must be what
+// the last Stage of this process read back; without one, only a promotion of that run
+// that had begun is continued, or found done.
 func (n *Node) Promote(ctx context.Context, run string) error {
 	return n.wrap("promote the staged data", n.promote(ctx, run, false))
 }
@@ -182,7 +206,7 @@ func (n *Node) Unpromote(ctx context.Context, run string) error {
 }
 
 func (n *Node) promote(ctx context.Context, run string, undo bool) error {
-	_, err := callAgain[helperapi.PromoteResult](ctx, n, n.promoteCall(run, undo))
+	_, err := callAgain[helperapi.PromoteResult](ctx, n, n.promoteCall(run, n.getStaged(), undo))
 	return err
 }
 

@@ -66,10 +66,11 @@ func (s *staging) run(ctx context.Context, g generation.Generation) (network.Sta
 	if err := s.files.MkdirAll(s.n.cfg.Staging); err != nil {
 		return s.report, fmt.Errorf("make %s: %w", s.n.cfg.Staging, err)
 	}
-	have, err := s.n.list(ctx, s.n.cfg.Staging, nil)
+	have, err := s.n.listStaged(ctx)
 	if err != nil {
 		return s.report, err
 	}
+	s.n.setStaged(staged{})
 	if err := s.bring(want, have.Files, r.Staging); err != nil {
 		return s.report, err
 	}
@@ -211,7 +212,7 @@ func (s *staging) explain(name string, err error) error {
 
 // verify reads the staging directory back.
 func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
-	got, err := s.n.list(ctx, s.n.cfg.Staging, nil)
+	got, err := s.n.listStaged(ctx)
 	if err != nil {
 		return err
 	}
@@ -222,5 +223,6 @@ func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
 	if differ := append(changes(files, got.Files), got.Changing...); len(differ) > 0 {
 		return fmt.Errorf("%s does not hold what was sent: %s; sync again", s.n.cfg.Staging, strings.Join(differ, ", "))
 	}
+	s.n.setStaged(staged{hash: helperapi.HashFiles(got.Files)})
 	return nil
 }
