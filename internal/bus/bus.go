@@ -168,7 +168,9 @@ func (c *Conn) Watch(tell func(Status)) (cancel func()) {
 // Publish sends m and returns when the broker has it. An error leaves open
 // whether the broker got it.
 func (c *Conn) Publish(ctx context.Context, m Message) error {
+	c.wire.Lock() // a new connection subscribes before anything is asked over it
 	client := c.connected()
+	c.wire.Unlock()
 	if client == nil {
 		return c.offline()
 	}

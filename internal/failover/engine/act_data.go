@@ -34,7 +34,7 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 	}
 	got, err := from.Capture(ctx, e.c.parts.Shelf)
 	if err != nil {
-		return nil, fmt.Errorf("read the data of %s: %w", e.plan.From, err)
+		return nil, err
 	}
 	if err := e.guard(got.Summary); err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 	}
 	rep, err := to.Stage(ctx, g, e.c.parts.Shelf, progressOf(e.watch, s))
 	if err != nil {
-		return nil, fmt.Errorf("stage generation %d on %s: %w", g.Number, s.Node, err)
+		return nil, err
 	}
 	e.facts.Generation = g.Number
 	return staged(g, rep), nil
