@@ -67,7 +67,13 @@ func TestPromoteWithoutKnowingWhat(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			h.want("data", oldData)
-			_, err = h.promotion(way(durable.CrashAt(3))).Do(t.Context())
+			begun := func(op durable.Op, _ string) error {
+				if op == "syncall" {
+					return durable.ErrCrashed
+				}
+				return nil
+			}
+			_, err = h.promotion(way(begun)).Do(t.Context())
 			if !errors.Is(err, durable.ErrCrashed) {
 				t.Fatal(err)
 			}

@@ -39,6 +39,10 @@ type journal struct {
 	Owners []owner          `json:"owners"` // and to whom it shall belong
 	KeptAt string           `json:"kept_at,omitempty"`
 
+	// Of an undo: where what was promoted comes to lie. It is chosen before anything is
+	// moved, and is "" while nothing had been promoted.
+	UndoneAt string `json:"undone_at,omitempty"`
+
 	// Of the way file by file: what was there, and that it may be there no more.
 	Old      []helperapi.File `json:"old,omitempty"`
 	Switched bool             `json:"switched,omitempty"`

@@ -2,14 +2,19 @@ package datadir
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"z2mha/internal/host/helperapi"
 )
 
 // Undo takes a promotion back, from wherever it got to: the old data is the data
-// directory again, with the local entries as they are now, and what was promoted
-// lies where Previous of the result says. Nothing is deleted. A promotion that never
+// directory again, with the local entries as they are now, and what was promoted,
+// perhaps lived in, lies where Previous of the result says: beside the old data's
+// place, never in staging. Nothing is deleted. A promotion that never
 // began counts as taken back, and can then begin no more. Undo waits for a promotion
 // that is under way. Errors as for Do.
 func (p Promotion) Undo(ctx context.Context) (helperapi.PromoteResult, error) {
@@ -73,6 +78,9 @@ func (p Promotion) exchangeBack(j *journal) error {
 		if err != nil {
 			return err
 		}
+		if err := p.chooseUndone(j); err != nil {
+			return err
+		}
 		if err := p.moveLocal(p.Data, old); err != nil {
 			return err
 		}
@@ -86,35 +94,66 @@ func (p Promotion) exchangeBack(j *journal) error {
 	if idOf(p.Data) != j.OldDir {
 		return p.strange()
 	}
-	return p.putNewBack(j)
+	return p.putNewAside(j)
 }
 
-// putNewBack returns the promoted directory to the staging place if that is free.
-func (p Promotion) putNewBack(j *journal) error {
+// chooseUndone keeps in the journal a place for what was promoted: Zigbee2MQTT may have
+// lived in it, so it must not return to staging, which the next one overwrites.
+func (p Promotion) chooseUndone(j *journal) error {
+	if j.UndoneAt != "" {
+		return nil
+	}
+	j.UndoneAt = p.Previous + ".undone"
+	for n := 2; exists(j.UndoneAt); n++ {
+		j.UndoneAt = fmt.Sprintf("%s.undone-%d", p.Previous, n)
+	}
+	return p.save(j)
+}
+
+// putNewAside moves the promoted directory from where the old one lay. One that never
+// was the data directory stays in staging.
+func (p Promotion) putNewAside(j *journal) error {
 	d := p.disk()
-	for _, at := range []string{p.Previous, p.besideStaging()} {
+	if j.UndoneAt == "" {
+		j.KeptAt = p.Staging
+		return d.syncAll(p.Data)
+	}
+	for _, at := range []string{p.Staging, p.Previous, p.besideStaging()} {
 		if idOf(at) != j.NewDir {
 			continue
 		}
-		j.KeptAt = at
-		if exists(p.Staging) {
-			break
+		err := p.rename(at, j.UndoneAt)
+		if errors.Is(err, unix.EXDEV) {
+			j.UndoneAt = p.besideStaging() + ".undone"
+			err = p.rename(at, j.UndoneAt)
 		}
-		if err := d.Rename(at, p.Staging); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	if idOf(p.Staging) == j.NewDir {
-		j.KeptAt = p.Staging
-	}
+	j.KeptAt = j.UndoneAt
 	return d.syncAll(p.Data)
+}
+
+// rename renames a directory to a place that is free, making the folder around it.
+func (p Promotion) rename(from, to string) error {
+	if exists(to) {
+		return helperapi.Errorf(helperapi.ExitRefused, "%s has come to exist meanwhile; move it away and ask again", to)
+	}
+	if err := p.disk().MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return p.disk().Rename(from, to)
 }
 
 // renameBack promotes the kept data over whatever the data directory holds, which is
 // kept in turn.
 func (p Promotion) renameBack(ctx context.Context, j *journal) error {
+	if err := p.chooseUndone(j); err != nil {
+		return err
+	}
 	back := p
-	back.Staging, back.Previous = p.Previous, p.Previous+".undone"
+	back.Staging, back.Previous = p.Previous, j.UndoneAt
 	back.Journal, back.Run = p.Journal+".undo", p.Run+".undo"
 	back.restore, back.Expect = true, ""
 	result, err := back.do(ctx)
