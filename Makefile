@@ -61,10 +61,19 @@ lint: ## check format, go vet, staticcheck and the lock file
 	@! grep -n '"resolved"' test/zigbee2mqtt/package-lock.json || { echo 'lint: lock with npm config omit-lockfile-registry-resolved=true' >&2; exit 1; }
 	@echo 'lint: clean'
 
+# What a measurement prints: its own lines, and what failed.
+BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
+
 .PHONY: bench
 bench: helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
-	@go test -run '^TestBudget' -bench '^BenchmarkReport' -benchtime 1x -timeout 30m -v ./... | grep -vE '^(=== |\?|goos:|goarch:|pkg:|cpu:|testing: )|no tests to run|^(ok|PASS)'
+	@echo '== the stick'
+	@go test -count=1 -run '^TestBudget' -v ./internal/dongle/... | $(BENCH_LINES)
+	@echo '== the helper'
 	@scripts/helper-sizes.sh $(HELPERS)
+	@echo '== a switchover there and back: real Zigbee2MQTT, emulated sticks'
+	@go test -count=1 -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== the same at wire speed with 5 ms for each request'
+	@Z2MHA_PACED=1 go test -count=1 -timeout 20m -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
 
 .PHONY: golden
 golden: ## rewrite the golden files; the diff is the review

@@ -2,11 +2,16 @@ package nvram_test
 
 import (
 	"context"
+	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
 	"z2mha/internal/dongle/nvram"
+	"z2mha/internal/dongle/znp"
+	"z2mha/internal/dongle/znpsim"
 )
 
 // What reading and writing may cost on the wire, beside what zigpy-znp's tools take
@@ -23,24 +28,21 @@ var (
 	zigpyWrite = nvram.Cost{Exchanges: 1476, Bytes: 36_510}
 )
 
-func TestCostOnTheWire(t *testing.T) {
-	formed, reset := nvimagetest.Formed(), nvimagetest.Reset(2)
-	if dump, ok := nvimagetest.Published(t, "formed"); ok {
-		formed = mustParse(t, dump)
-	}
-	if dump, ok := nvimagetest.Published(t, "reset"); ok {
-		reset = mustParse(t, dump)
-	}
+func TestBudgetOnTheWire(t *testing.T) {
+	formed, reset := referenceImages(t)
 	read := costOfReading(t, formed)
 	report := costOfWriting(t, formed, reset)
 
-	t.Logf("%-24s %9s %7s %8s %8s %8s", "", "exchanges", "bytes", "wire s", "5 ms", "15 ms")
+	t.Logf("%-28s %9s %7s", "on the wire", "exchanges", "bytes")
 	logRow(t, "read, ours", read)
 	logRow(t, "read, zigpy-znp", zigpyRead)
 	logRow(t, "load: compare", report.Compare)
 	logRow(t, "load: write and reset", report.Write)
 	logRow(t, "load: read back", report.ReadBack)
 	logRow(t, "write, zigpy-znp", zigpyWrite)
+	t.Logf("read: %.2f of the exchanges and %.2f of the bytes; write: %.2f and %.2f",
+		ratio(read.Exchanges, zigpyRead.Exchanges), ratio(read.Bytes, zigpyRead.Bytes),
+		ratio(report.Write.Exchanges, zigpyWrite.Exchanges), ratio(report.Write.Bytes, zigpyWrite.Bytes))
 
 	if read.Exchanges > maxReadExchanges || read.Bytes > maxReadBytes {
 		t.Errorf("reading takes %d exchanges and %d bytes, at most %d and %d", read.Exchanges, read.Bytes, maxReadExchanges, maxReadBytes)
@@ -50,13 +52,73 @@ func TestCostOnTheWire(t *testing.T) {
 	}
 }
 
-// logRow prints a cost with the time it takes at 115200 baud.
+// TestBudgetSeconds measures, in the emulator's own time, what the same work takes on
+// a stick with wire pacing. Seconds are told, never judged.
+func TestBudgetSeconds(t *testing.T) {
+	formed, reset := referenceImages(t)
+	t.Logf("%-28s %8s %8s %8s", "seconds at 115200 baud", "no wait", "5 ms", "15 ms")
+	var read, load []time.Duration
+	for _, latency := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond} {
+		read = append(read, secondsOf(t, formed, latency, func(ctx context.Context, c *znp.Client) error {
+			_, err := nvram.Read(ctx, c, nil)
+			return err
+		}))
+		load = append(load, secondsOf(t, reset, latency, func(ctx context.Context, c *znp.Client) error {
+			_, err := nvram.Write(ctx, c, formed, byOurs)
+			return err
+		}))
+	}
+	t.Logf("%-28s %8.2f %8.2f %8.2f", "read", read[0].Seconds(), read[1].Seconds(), read[2].Seconds())
+	t.Logf("%-28s %8.2f %8.2f %8.2f", "compare, write, read back", load[0].Seconds(), load[1].Seconds(), load[2].Seconds())
+}
+
+// secondsOf runs work on an emulated stick with wire pacing and returns how long the
+// stick thought it took.
+func secondsOf(t *testing.T, memory *nvimage.Image, latency time.Duration, work func(context.Context, *znp.Client) error) (took time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		medium := znpsim.NewMedium(znpsim.MediumOptions{})
+		stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "stick", Image: memory, Latency: latency,
+			BytesPerSecond: znpsim.WireSpeed, Medium: medium})
+		near, far := net.Pipe()
+		ctx, cancel := context.WithCancel(context.Background())
+		served := make(chan error, 1)
+		go func() { served <- stick.Serve(ctx, far) }()
+		c := znp.NewClient(near, znp.Options{})
+		if err := c.Connect(ctx); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if err := work(ctx, c); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(began)
+		cancel()
+		_ = c.Close()
+		<-served
+		_ = medium.Close()
+	})
+	return took
+}
+
+// referenceImages are the published dumps where they are at hand, images of ours of
+// the same shape otherwise.
+func referenceImages(t *testing.T) (formed, reset *nvimage.Image) {
+	t.Helper()
+	formed, reset = nvimagetest.Formed(), nvimagetest.Reset(2)
+	if dump, ok := nvimagetest.Published(t, "formed"); ok {
+		formed = mustParse(t, dump)
+	}
+	if dump, ok := nvimagetest.Published(t, "reset"); ok {
+		reset = mustParse(t, dump)
+	}
+	return formed, reset
+}
+
+func ratio[T int | int64](ours, theirs T) float64 { return float64(ours) / float64(theirs) }
+
 func logRow(t *testing.T, what string, c nvram.Cost) {
 	t.Helper()
-	const bytesPerSecond = 11_520
-	wire := float64(c.Bytes) / bytesPerSecond
-	t.Logf("%-24s %9d %7d %8.2f %8.2f %8.2f", what, c.Exchanges, c.Bytes, wire,
-		wire+0.005*float64(c.Exchanges), wire+0.015*float64(c.Exchanges))
+	t.Logf("%-28s %9d %7d", what, c.Exchanges, c.Bytes)
 }
 
 func costOfReading(t *testing.T, m *nvimage.Image) nvram.Cost {
