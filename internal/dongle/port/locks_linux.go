@@ -3,7 +3,6 @@ package port
 import (
 	"bufio"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -18,9 +17,9 @@ type lock struct {
 }
 
 // readLocks reads the kernel's list of locks. A kernel without one has none to show.
-func readLocks() map[lock]bool {
+func (p procfs) readLocks() map[lock]bool {
 	locks := map[lock]bool{}
-	f, err := os.Open(filepath.Join(proc, "locks"))
+	f, err := os.Open(p.file("locks"))
 	if err != nil {
 		return locks
 	}

@@ -26,12 +26,12 @@ func tcpHolders(address string, skip int) ([]Holder, error) {
 	}
 	tables := map[string]bool{} // name spaces whose table has been read
 	sockets := map[string]bool{}
-	pids, err := pids()
+	pids, err := proc.pids()
 	if err != nil {
 		return nil, err
 	}
 	for _, pid := range pids {
-		dir := filepath.Join(proc, strconv.Itoa(pid))
+		dir := proc.ofPID(pid, "")
 		space, err := os.Readlink(filepath.Join(dir, "ns", "net"))
 		if err != nil || tables[space] {
 			continue
@@ -45,13 +45,13 @@ func tcpHolders(address string, skip int) ([]Holder, error) {
 
 // socketHolders finds the processes that own one of the sockets.
 func socketHolders(sockets map[string]bool, skip int) ([]Holder, error) {
-	return eachProcess(skip, func(pid int) (*Holder, error) {
+	return proc.eachProcess(skip, func(pid int) (*Holder, error) {
 		held := false
-		err := eachDescriptor(pid, func(_, target string) { held = held || sockets[target] })
+		err := proc.eachDescriptor(pid, func(_, target string) { held = held || sockets[target] })
 		if !held {
 			return nil, err
 		}
-		return &Holder{PID: pid, Command: commandOf(pid)}, nil
+		return &Holder{PID: pid, Command: proc.commandOf(pid)}, nil
 	})
 }
 
