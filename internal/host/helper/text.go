@@ -91,6 +91,8 @@ func sayProbe(w io.Writer, r helperapi.ProbeResult) {
 	}
 	if r.Blind {
 		fmt.Fprintf(w, "unsure   %s; somebody unseen may use port or folder\n", r.BlindReason)
+	} else if r.Contained != "" {
+		fmt.Fprintf(w, "note     %s\n", r.Contained)
 	}
 }
 

@@ -36,9 +36,14 @@ type ProbeResult struct {
 	Version string   `json:"zigbee2mqtt,omitempty"` // of the program, when it can be found
 
 	// Blind says that some processes could not be looked into (other users',
-	// without root), so an empty list of holders proves nothing.
+	// without root; those outside of a container), so an empty list of holders proves
+	// nothing.
 	Blind       bool   `json:"blind,omitempty"`
 	BlindReason string `json:"blind_reason,omitempty"`
+	BlindRemedy string `json:"blind_remedy,omitempty"` // what to do about it
+	// Contained says, in words, that processes outside of a container could not be
+	// seen. Alone it is a warning: nothing outside is likely to use the port.
+	Contained string `json:"contained,omitempty"`
 }
 
 // A TTY is the port asked for, seen from outside.

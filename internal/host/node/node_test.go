@@ -47,6 +47,19 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// An empty list of holders of a host that cannot be seen whole proves nothing.
+func TestObserveOfWhatCannotBeSeen(t *testing.T) {
+	p := newPlace(t, func(c *node.Config) {
+		c.Helper = func(string) ([]byte, error) {
+			return []byte(`#!/bin/sh
+echo '{"event":"result","result":{"api":1,"blind":true,"blind_reason":"this is a container","blind_remedy":"let SSH lead to the host"}}'
+`), nil
+		}
+	})
+	_, err := p.Observe(t.Context())
+	wantError(t, err, "attic", "this is a container", "let SSH lead to the host")
+}
+
 func TestHelperIsPutOnceAndReused(t *testing.T) {
 	p := newPlace(t)
 	p.warm()

@@ -60,7 +60,7 @@ func (n *Node) lookWith(ctx context.Context, c call) (helperapi.ProbeResult, err
 	if r.Blind {
 		return r, &network.RefusedError{
 			What: "see who uses stick and data", Why: r.BlindReason,
-			Remedy: "set become: sudo or doas for this node",
+			Remedy: r.BlindRemedy,
 		}
 	}
 	return r, nil

@@ -46,6 +46,7 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 	if a.Staging != "" {
 		r.Staging = directory(a.Staging)
 	}
+	sight{proc: procDir, euid: os.Geteuid()}.limits(&r)
 	r.Version = version(a, users)
 	return r, nil
 }
@@ -113,8 +114,5 @@ func describeDevice(t *helperapi.TTY) {
 }
 
 func blind(r *helperapi.ProbeResult, why error) {
-	r.Blind = true
-	if r.BlindReason == "" {
-		r.BlindReason = why.Error()
-	}
+	limit{why.Error(), "set become: sudo or doas for this node"}.tell(r)
 }
