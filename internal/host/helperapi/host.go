@@ -15,6 +15,7 @@ type Holder struct {
 	Command string `json:"command"`          // as in ps, shortened
 	Locked  bool   `json:"locked,omitempty"` // it also holds a lock on the device
 	Why     string `json:"why,omitempty"`    // for directories: environment, working directory or open file
+	Ours    bool   `json:"ours,omitempty"`   // it is a znp-helper from the folder of the one that looks
 }
 
 // ProbeResult is the answer of probe: one look at the host that changes nothing

@@ -93,7 +93,7 @@ func observation(r helperapi.ProbeResult) network.Observation {
 func processes(holders []helperapi.Holder) []network.Process {
 	var all []network.Process
 	for _, h := range holders {
-		all = append(all, network.Process{PID: h.PID, Command: h.Command})
+		all = append(all, network.Process{PID: h.PID, Command: h.Command, Ours: h.Ours})
 	}
 	return all
 }

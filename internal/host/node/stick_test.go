@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,8 +235,30 @@ func TestHeldStickIsRefused(t *testing.T) {
 		}
 	}
 	o, err := p.Observe(t.Context())
-	if err != nil || len(o.TTYHolders) != 1 {
+	if err != nil || len(o.TTYHolders) != 1 || o.TTYHolders[0].Ours {
 		t.Errorf("holders %v, %v", o.TTYHolders, err)
+	}
+}
+
+// A helper that is still at work on the stick is told from a stranger.
+func TestObserveKnowsItsOwnHelper(t *testing.T) {
+	p := newPlace(t)
+	d := plug(t, p, znpsim.FormedImage(identity))
+	d.SetLatency(10 * time.Millisecond)
+	p.warm()
+	ctx, cancel := context.WithCancel(t.Context())
+	reading := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		once := sync.OnceFunc(func() { close(reading) })
+		_, _ = p.ReadStick(ctx, func(string, int, int) { once() })
+	}()
+	defer func() { cancel(); <-done }()
+	<-reading
+	o, err := p.Observe(t.Context())
+	if err != nil || len(o.TTYHolders) != 1 || !o.TTYHolders[0].Ours {
+		t.Errorf("holders %+v, %v", o.TTYHolders, err)
 	}
 }
 

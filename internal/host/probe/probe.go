@@ -69,7 +69,7 @@ func lookAtPort(r *helperapi.ProbeResult, address string) error {
 	}
 	found, err := port.Holders(address)
 	for _, h := range found {
-		r.Holders = append(r.Holders, helperapi.Holder{PID: h.PID, Command: h.Command, Locked: h.Locked})
+		r.Holders = append(r.Holders, helperapi.Holder{PID: h.PID, Command: h.Command, Locked: h.Locked, Ours: process(h.PID).ours()})
 	}
 	if errors.Is(err, port.ErrIncomplete) {
 		blind(r, err)

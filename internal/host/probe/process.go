@@ -63,6 +63,21 @@ func (p process) env(name string) (string, error) {
 // dir is the working directory.
 func (p process) dir() (string, error) { return os.Readlink(p.file("cwd")) }
 
+// exe is the program's file, "" when it may not be known.
+func (p process) exe() string {
+	path, _ := os.Readlink(p.file("exe"))
+	return strings.TrimSuffix(path, " (deleted)")
+}
+
+// ours says that the process is a helper from the folder that this one is from, such as
+// one that goes on after its connection was lost.
+func (p process) ours() bool {
+	const name = "znp-helper"
+	self, exe := process(os.Getpid()).exe(), p.exe()
+	return exe != "" && filepath.Dir(exe) == filepath.Dir(self) &&
+		strings.HasPrefix(filepath.Base(exe), name) && strings.HasPrefix(filepath.Base(self), name)
+}
+
 // writes names an open file below dir that the process may write; "" when there is
 // none. Somebody who merely reads a log is no user of the data.
 func (p process) writes(dir string) (string, error) {

@@ -91,9 +91,9 @@ func (s sight) managed() bool {
 // a system container and are reached by SSH there; and emulated sticks, as in tests,
 // exist only on this side. So a look is blind when the port is one that somebody
 // outside could have open, and no service manager of the same container is there to
-// have started Zigbee2MQTT. Else being contained is only told. A program outside that
-// locks the device, as Zigbee2MQTT does, shows through its lock wherever the device
-// node is the same (see port.Holders).
+// have started Zigbee2MQTT. Else being contained is only told. Locks do not help: most
+// kernels leave those of processes outside out of /proc/locks; where one is shown, as of
+// pid 0, port.Holders counts it.
 func (s sight) limits(r *helperapi.ProbeResult) {
 	if l, ok := s.hidden(); ok {
 		l.tell(r)

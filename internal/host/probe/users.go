@@ -18,7 +18,7 @@ type user struct {
 func holders(users []user) []helperapi.Holder {
 	var all []helperapi.Holder
 	for _, u := range users {
-		all = append(all, helperapi.Holder{PID: int(u.process), Command: u.process.command(), Why: u.why})
+		all = append(all, helperapi.Holder{PID: int(u.process), Command: u.process.command(), Why: u.why, Ours: u.process.ours()})
 	}
 	return all
 }
