@@ -62,7 +62,7 @@ lint: ## check format, go vet, staticcheck and the lock file
 	@echo 'lint: clean'
 
 # What a measurement prints: its own lines, and what failed.
-BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
+BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; s/^ {8}//p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
 
 .PHONY: bench
 bench: helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
