@@ -30,9 +30,6 @@ type Process struct {
 	Ours    bool   `json:"ours,omitempty"` // our own znp-helper, which ends by itself
 	PID     int    `json:"pid"`
 	Command string `json:"command"` // as in ps, shortened, without secrets
-	// Ours is a helper of our own that is still at work, such as one whose connection
-	// was lost; it ends by itself.
-	Ours bool `json:"ours,omitempty"`
 }
 
 func (p Process) String() string { return fmt.Sprintf("%s (pid %d)", p.Command, p.PID) }
