@@ -89,6 +89,21 @@ func TestAssess(t *testing.T) {
 	}
 }
 
+func TestAutostartIsWarnedOf(t *testing.T) {
+	in := good()
+	in.Views[1].Observed.Enabled = "yes"
+	a := readiness.Assess(in)
+	if err := a.Refusal("switchover"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range a.Checks {
+		if c.ID == "autostart" && c.Warning && c.Node == "cellar" && c.Fix != "" {
+			return
+		}
+	}
+	t.Errorf("no warning in %+v", a.Checks)
+}
+
 func TestSyncNeedsNoReadyStick(t *testing.T) {
 	in := good()
 	in.Views[1].Stick, in.Views[1].StickErr = nil, errors.New("mute")
