@@ -41,11 +41,15 @@ func TestCapture(t *testing.T) {
 		"log/2026/log.log":                            "noise",
 		"ota/image.bin":                               "firmware",
 		"database.db.tmp.2026-01-01":                  "torn",
+		"coordinator_backup.json.tmp-1":               "torn",
+		"devices.yaml.tmp":                            "torn",
+		"external_converters/foo.tmpl.js":             "export default {};\n",
 		"external_converters/node_modules/x/index.js": "theirs",
 	})
 	d := newDepot()
 	c := capture(t, p, d)
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(home)), paths(c)); diff != "" {
+	want := append(slices.Collect(maps.Keys(home)), "external_converters/foo.tmpl.js")
+	if diff := cmp.Diff(slices.Sorted(slices.Values(want)), paths(c)); diff != "" {
 		t.Error(diff)
 	}
 	if c.Summary.Devices != 1 || c.Summary.Coordinator != "0x00124b0000000001" {

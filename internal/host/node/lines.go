@@ -2,6 +2,7 @@ package node
 
 import (
 	"path"
+	"slices"
 
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
@@ -13,8 +14,9 @@ import (
 // firmware images, and the links that Zigbee2MQTT makes to its own modules.
 var local = []string{"/log", "/ota", "node_modules"}
 
-// unfinished are files that some program has not finished writing.
-const unfinished = "*.tmp*"
+// unfinished are files that some program has not finished writing; Zigbee2MQTT's own
+// have more behind the .tmp.
+var unfinished = []string{"database.db.tmp*", "coordinator_backup.json.tmp*", "*.tmp"}
 
 // What stands for a value that is not known before the act, in Explain.
 const (
@@ -95,7 +97,7 @@ func (n *Node) portProbeCall(also string) call {
 }
 
 func (n *Node) listCall(dir string) call {
-	return n.listCallWithout(dir, append([]string{unfinished}, local...))
+	return n.listCallWithout(dir, slices.Concat(unfinished, local))
 }
 
 // stagedCall lists the staging directory, all that would be promoted.
