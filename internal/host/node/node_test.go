@@ -33,13 +33,13 @@ func program(t *testing.T, data string) {
 func TestObserve(t *testing.T) {
 	p := newPlace(t)
 	p.data(nil)
-	p.fake("systemctl", "echo LoadState=loaded; echo ActiveState=active; echo SubState=running")
+	p.fake("systemctl", "echo LoadState=loaded; echo ActiveState=active; echo SubState=running; echo UnitFileState=disabled")
 	program(t, p.cfg.Data)
 	o, err := p.Observe(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.Node != "attic" || o.Service != network.ServiceRunning || !o.DataExists || o.FreeBytes == 0 || o.HostID == "" || o.TTYPresent {
+	if o.Node != "attic" || o.Service != network.ServiceRunning || o.Enabled != "no" || !o.DataExists || o.FreeBytes == 0 || o.HostID == "" || o.TTYPresent {
 		t.Errorf("got %+v", o)
 	}
 	if len(o.DataHolders) != 1 || !strings.HasPrefix(o.DataHolders[0].Command, "sleep") {

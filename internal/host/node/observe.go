@@ -20,7 +20,7 @@ func (n *Node) Observe(ctx context.Context) (network.Observation, error) {
 }
 
 func (n *Node) observe(ctx context.Context) (network.Observation, error) {
-	state, err := n.askService(ctx)
+	state, enabled, err := n.askService(ctx)
 	if err != nil {
 		return network.Observation{}, err
 	}
@@ -29,22 +29,23 @@ func (n *Node) observe(ctx context.Context) (network.Observation, error) {
 		return network.Observation{}, err
 	}
 	o := observation(r)
-	o.Node, o.At, o.TTY, o.Service = n.cfg.Name, time.Now(), n.cfg.Dongle, state
+	o.Node, o.At, o.TTY, o.Service, o.Enabled = n.cfg.Name, time.Now(), n.cfg.Dongle, state, enabled
 	return o, nil
 }
 
-// askService returns what the service manager believes.
-func (n *Node) askService(ctx context.Context) (network.ServiceState, error) {
+// askService returns what the service manager believes, and whether it starts
+// Zigbee2MQTT at boot.
+func (n *Node) askService(ctx context.Context) (state network.ServiceState, enabled string, err error) {
 	cmd, ok := n.service.Status()
 	if !ok {
-		return network.ServiceUnknown, nil
+		return network.ServiceUnknown, "", nil
 	}
 	cmd.Timeout = n.cfg.Timeouts.Look
 	out, err := n.conn.Run(ctx, cmd)
 	if err != nil {
-		return network.ServiceUnknown, err
+		return network.ServiceUnknown, "", err
 	}
-	return n.service.State(out), nil
+	return n.service.State(out), n.service.Enabled(out), nil
 }
 
 // probe is the helper's look at the host.
@@ -115,7 +116,7 @@ func (n *Node) StartService(ctx context.Context) error {
 
 // clearStale makes the manager forget a state that no process bears out.
 func (n *Node) clearStale(ctx context.Context) error {
-	state, err := n.askService(ctx)
+	state, _, err := n.askService(ctx)
 	if err != nil || state != network.ServiceRunning && state != network.ServiceFailed {
 		return err
 	}

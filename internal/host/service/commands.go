@@ -17,6 +17,9 @@ func (k commands) Status() (remote.Command, bool) { return line(k.c.Status), k.c
 func (k commands) Kill() (remote.Command, bool)   { return line(k.c.Kill), k.c.Kill != "" }
 func (k commands) Clear() (remote.Command, bool)  { return remote.Command{}, false }
 
+// Enabled is not known.
+func (k commands) Enabled(remote.Output) string { return "" }
+
 // State goes by the exit status. That a shell cannot run the command says nothing.
 func (k commands) State(out remote.Output) network.ServiceState {
 	switch out.Exit {

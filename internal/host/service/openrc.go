@@ -22,6 +22,9 @@ func (o openrc) Kill() (remote.Command, bool) { return remote.Command{}, false }
 // Clear is zap. OpenRC starts nothing that it believes to be started or crashed.
 func (o openrc) Clear() (remote.Command, bool) { return asRoot("rc-service", o.name, "zap"), true }
 
+// Enabled is not known: the runlevels are another command's answer.
+func (o openrc) Enabled(remote.Output) string { return "" }
+
 func (o openrc) State(out remote.Output) network.ServiceState {
 	text := string(out.Stdout)
 	switch {

@@ -44,6 +44,9 @@ type Manager interface {
 	Status() (remote.Command, bool)
 	// State reads the answer to Status.
 	State(remote.Output) network.ServiceState
+	// Enabled reads from the answer to Status whether the service starts at boot:
+	// Yes, No, Masked, or "" when that is not known.
+	Enabled(remote.Output) string
 	// Kill ends the service at once; false: there is no way to.
 	Kill() (remote.Command, bool)
 	// Clear makes the manager forget a state that outlived the process, which would
@@ -53,6 +56,13 @@ type Manager interface {
 	// carried out, or an error that says what to do.
 	Judge(Verb, remote.Output) error
 }
+
+// What Enabled says.
+const (
+	Yes    = "yes"
+	No     = "no"
+	Masked = "masked" // and it does not start when asked to either
+)
 
 // A Verb is what was asked of the manager.
 type Verb string

@@ -100,6 +100,32 @@ func TestState(t *testing.T) {
 	}
 }
 
+func TestEnabled(t *testing.T) {
+	for _, tt := range []struct {
+		kind service.Kind
+		out  string
+		exit int
+		want string
+	}{
+		{service.Systemd, "LoadState=loaded\nUnitFileState=enabled\n", 0, "yes"},
+		{service.Systemd, "LoadState=loaded\nUnitFileState=enabled-runtime\n", 0, "yes"},
+		{service.Systemd, "LoadState=loaded\nUnitFileState=disabled\n", 0, "no"},
+		{service.Systemd, "LoadState=masked\nUnitFileState=masked\n", 0, "masked"},
+		{service.Systemd, "LoadState=masked\nUnitFileState=masked-runtime\n", 0, "masked"},
+		{service.Systemd, "LoadState=loaded\nUnitFileState=static\n", 0, ""}, // another unit may pull it in
+		{service.Systemd, "LoadState=loaded\nUnitFileState=generated\n", 0, ""},
+		{service.Systemd, "LoadState=not-found\nUnitFileState=\n", 0, ""},
+		{service.Systemd, "", 127, ""},
+		{service.OpenRC, " * status: started\n", 0, ""},
+		{service.Commands, "", 0, ""},
+	} {
+		got := manager(t, tt.kind).Enabled(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit})
+		if got != tt.want {
+			t.Errorf("%s %q: got %q, want %q", tt.kind, tt.out, got, tt.want)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	for _, tt := range []struct {
 		name string

@@ -45,6 +45,21 @@ func (s systemd) State(out remote.Output) network.ServiceState {
 	return network.ServiceUnknown
 }
 
+// Enabled goes by UnitFileState. A unit that is static, generated or the like may be
+// started by another one.
+func (s systemd) Enabled(out remote.Output) string {
+	p := properties(out.Stdout)
+	switch {
+	case p["LoadState"] == "masked" || strings.HasPrefix(p["UnitFileState"], "masked"):
+		return Masked
+	case p["UnitFileState"] == "enabled" || p["UnitFileState"] == "enabled-runtime":
+		return Yes
+	case p["UnitFileState"] == "disabled":
+		return No
+	}
+	return ""
+}
+
 func properties(text []byte) map[string]string {
 	p := map[string]string{}
 	for line := range bytes.Lines(text) {
