@@ -157,6 +157,23 @@ case $1 in show) echo LoadState=loaded; echo ActiveState=inactive;; esac`)
 	}
 }
 
+// Whatever language systemctl speaks, and whoever else gets the blame for it.
+func TestStartOfAMaskedUnit(t *testing.T) {
+	p := newPlace(t)
+	log := filepath.Join(p.dir, "calls")
+	p.fake("systemctl", `echo "$*" >>`+log+`
+case $1 in show) echo LoadState=masked; echo ActiveState=inactive; echo UnitFileState=masked;; start) echo "ist maskiert" >&2; exit 1;; esac`)
+	err := p.StartService(t.Context())
+	var refused *network.RefusedError
+	if !errors.As(err, &refused) {
+		t.Errorf("got %v", err)
+	}
+	wantError(t, err, "attic", "zigbee2mqtt is masked", `"systemctl unmask zigbee2mqtt"`)
+	if calls, _ := os.ReadFile(log); strings.Contains(string(calls), "start ") {
+		t.Errorf("asked all the same: %s", calls)
+	}
+}
+
 // rcService behaves like OpenRC: it goes by a state of its own, which outlives the
 // process, and its stop gives up early.
 const rcService = `state=%s

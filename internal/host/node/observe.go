@@ -114,9 +114,13 @@ func (n *Node) StartService(ctx context.Context) error {
 	return n.wrap("start Zigbee2MQTT", err)
 }
 
-// clearStale makes the manager forget a state that no process bears out.
+// clearStale makes the manager forget a state that no process bears out. It refuses a
+// unit that is masked, which cannot start.
 func (n *Node) clearStale(ctx context.Context) error {
-	state, _, err := n.askService(ctx)
+	state, enabled, err := n.askService(ctx)
+	if err == nil && enabled == service.Masked {
+		return service.MaskedError(n.cfg.Service.Unit)
+	}
 	if err != nil || state != network.ServiceRunning && state != network.ServiceFailed {
 		return err
 	}

@@ -60,6 +60,16 @@ func (s systemd) Enabled(out remote.Output) string {
 	return ""
 }
 
+// MaskedError is why a Masked unit is not started.
+func MaskedError(unit string) *network.RefusedError {
+	return &network.RefusedError{
+		What: string(VerbStart) + " " + unit, Why: unit + " is masked, so that nobody starts it by mistake",
+		Remedy: unmask(unit),
+	}
+}
+
+func unmask(unit string) string { return "run \"systemctl unmask " + unit + "\" on the host" }
+
 func properties(text []byte) map[string]string {
 	p := map[string]string{}
 	for line := range bytes.Lines(text) {
@@ -79,7 +89,7 @@ func (s systemd) Judge(verb Verb, out remote.Output) error {
 	refused := &network.RefusedError{What: string(verb) + " " + s.unit, Why: out.Said()}
 	switch {
 	case strings.Contains(refused.Why, "masked"):
-		refused.Remedy = "run \"systemctl unmask " + s.unit + "\" on the host"
+		refused.Remedy = unmask(s.unit)
 	case strings.Contains(refused.Why, "not found") || strings.Contains(refused.Why, "not loaded"):
 		refused.Remedy = "check the name of the unit with \"systemctl list-unit-files\""
 	default:
