@@ -67,6 +67,7 @@ type DataDir struct {
 	FreeBytes  int64  `json:"free_bytes"`
 	TotalBytes int64  `json:"total_bytes"`
 	Device     uint64 `json:"device"` // equal for two directories that can be exchanged
+	Inode      uint64 `json:"inode"`  // 0 for one that is not there
 }
 
 // A File is one file or link below a manifest's root.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +42,10 @@ func TestObserve(t *testing.T) {
 	}
 	if o.Node != "attic" || o.Service != network.ServiceRunning || o.Enabled != "no" || !o.DataExists || o.FreeBytes == 0 || o.HostID == "" || o.TTYPresent {
 		t.Errorf("got %+v", o)
+	}
+	var st syscall.Stat_t
+	if err := syscall.Stat(p.cfg.Data, &st); err != nil || o.DataID != fmt.Sprintf("%d:%d", st.Dev, st.Ino) {
+		t.Errorf("data is %s, want %d:%d; %v", o.DataID, st.Dev, st.Ino, err)
 	}
 	if len(o.DataHolders) != 1 || !strings.HasPrefix(o.DataHolders[0].Command, "sleep") {
 		t.Errorf("data holders %v", o.DataHolders)

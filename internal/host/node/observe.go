@@ -86,7 +86,7 @@ func observation(r helperapi.ProbeResult) network.Observation {
 		}
 	}
 	if d := r.Data; d != nil && d.Exists {
-		o.DataExists, o.DataID = true, fmt.Sprintf("%d:%s", d.Device, d.Resolved)
+		o.DataExists, o.DataID = true, fmt.Sprintf("%d:%d", d.Device, d.Inode)
 	}
 	return o
 }

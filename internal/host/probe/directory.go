@@ -18,7 +18,7 @@ func directory(path string) *helperapi.DataDir {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		st := info.Sys().(*syscall.Stat_t)
 		d.Exists, d.UID, d.GID = true, int(st.Uid), int(st.Gid)
-		d.Mode = uint32(info.Mode().Perm())
+		d.Mode, d.Inode = uint32(info.Mode().Perm()), st.Ino
 	}
 	measure(d)
 	return d
