@@ -52,11 +52,6 @@ func baseline(info BridgeInfo, devices []BridgeDevice) *Baseline {
 	return b
 }
 
-// differences names what is not as before, one part of a sentence each.
-func (b *Baseline) differences(now *Baseline) []string {
-	return append(b.identity(now), b.devices(now)...)
-}
-
 // identity names how the network itself differs: never to be excused.
 func (b *Baseline) identity(now *Baseline) []string {
 	var out []string
