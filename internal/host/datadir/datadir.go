@@ -10,6 +10,7 @@ package datadir
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"z2mha/internal/host/helperapi"
@@ -50,6 +51,12 @@ func (ps Patterns) Match(name string) bool {
 		}
 	}
 	return false
+}
+
+// matchPath says that a pattern with a slash selects the very path.
+func (ps Patterns) matchPath(name string) bool {
+	rooted := slices.DeleteFunc(slices.Clone(ps), func(p string) bool { return !strings.Contains(p, "/") })
+	return rooted.matchEntry(name)
 }
 
 func (ps Patterns) matchEntry(name string) bool {

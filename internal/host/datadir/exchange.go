@@ -3,6 +3,7 @@ package datadir
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -112,7 +113,9 @@ func (p Promotion) putAside(j *journal, old string) error {
 }
 
 // moveLocal moves what stays with the host from one directory to the other, unless
-// there is something of that name already or no directory to hold it.
+// there is something of that name already. Without a directory to hold it, it moves
+// only when it is local by its path, as configured logs are: what is so by its name,
+// node_modules, is nothing without that directory.
 func (p Promotion) moveLocal(from, to string) error {
 	names, err := p.localEntries(from)
 	if err != nil {
@@ -120,12 +123,34 @@ func (p Promotion) moveLocal(from, to string) error {
 	}
 	for _, name := range names {
 		target := filepath.Join(to, name)
-		if exists(target) || !exists(filepath.Dir(target)) {
+		if exists(target) || !exists(filepath.Dir(target)) && !p.Local.matchPath(filepath.ToSlash(name)) {
 			continue
+		}
+		if err := p.makeParents(from, to, filepath.Dir(name)); err != nil {
+			return err
 		}
 		if err := p.disk().Rename(filepath.Join(from, name), target); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// makeParents makes the directory name in to, like that in from.
+func (p Promotion) makeParents(from, to, name string) error {
+	target := filepath.Join(to, name)
+	if exists(target) {
+		return nil
+	}
+	if err := p.makeParents(from, to, filepath.Dir(name)); err != nil {
+		return err
+	}
+	like, err := ownerOf(filepath.Join(from, name))
+	if err != nil {
+		return err
+	}
+	if err := p.disk().MkdirAll(target, os.FileMode(like.Mode)); err != nil {
+		return err
+	}
+	return p.disk().owner(target, like)
 }

@@ -37,6 +37,7 @@ type journal struct {
 
 	New    []helperapi.File `json:"new"`    // what the data directory shall contain, local entries apart
 	Owners []owner          `json:"owners"` // and to whom it shall belong
+	Local  Patterns         `json:"local,omitempty"`
 	KeptAt string           `json:"kept_at,omitempty"`
 
 	// Of an undo: where what was promoted comes to lie. It is chosen before anything is
@@ -62,6 +63,15 @@ func idOf(path string) dirID {
 	}
 	st := info.Sys().(*syscall.Stat_t)
 	return dirID{Dev: uint64(st.Dev), Ino: st.Ino}
+}
+
+// as is the promotion with what it began with: whoever continues it, or takes it back,
+// may not know every local entry.
+func (p Promotion) as(j *journal) Promotion {
+	if len(j.Local) > 0 {
+		p.Local = j.Local
+	}
+	return p
 }
 
 // load returns nil when the promotion was never begun.

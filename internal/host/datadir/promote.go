@@ -85,7 +85,7 @@ func (p Promotion) do(ctx context.Context) (helperapi.PromoteResult, error) {
 	if j.Phase == phaseDone {
 		return j.result(), nil
 	}
-	if err := p.carryOut(ctx, j); err != nil {
+	if err := p.as(j).carryOut(ctx, j); err != nil {
 		return helperapi.PromoteResult{}, err
 	}
 	return j.result(), nil
@@ -177,7 +177,7 @@ func (p Promotion) begin(ctx context.Context) (*journal, error) {
 		Run: p.Run, Staging: p.Staging, Data: p.Data, Previous: p.Previous,
 		Phase: phasePrepared, Method: helperapi.MethodExchange,
 		OldDir: idOf(p.Data), NewDir: idOf(p.Staging),
-		New: staged, Owners: owners,
+		New: staged, Owners: owners, Local: p.Local,
 	}
 	if p.restore || !p.sameFileSystem() {
 		j.Method = helperapi.MethodRename

@@ -40,7 +40,7 @@ func (p Promotion) undo(ctx context.Context) (helperapi.PromoteResult, error) {
 		return helperapi.PromoteResult{}, err
 	}
 	if j.Phase != phaseUndone {
-		if err := p.takeBack(ctx, j); err != nil {
+		if err := p.as(j).takeBack(ctx, j); err != nil {
 			return helperapi.PromoteResult{}, err
 		}
 	}

@@ -303,6 +303,53 @@ func TestPromoteAfterAStageThatFailed(t *testing.T) {
 	wantError(t, p.Promote(t.Context(), "run-1"), "staged")
 }
 
+// Logs that a node keeps inside its data, at a place of its own, stay there like those
+// in log; after a crash of ours too, when nobody knows the place but the helper.
+func TestPromoteKeepsTheConfiguredLogs(t *testing.T) {
+	_, p, g, d := staged(t)
+	config := filepath.Join(p.cfg.Data, "configuration.yaml")
+	raw, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, string(raw)+"advanced:\n  log_directory: "+p.cfg.Data+"/var/logs[1]/%TIMESTAMP%\n")
+	write(t, filepath.Join(p.cfg.Data, "var/logs[1]/2026/log.log"), "mine")
+	stage(t, p, g, d)
+	if err := p.Promote(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	now := tree(t, p.cfg.Data)
+	if now["var/logs[1]/2026/log.log"] != "mine" || now["log/old.log"] != "stays" || now["database.db"] != home["database.db"] {
+		t.Errorf("promoted to %v", now)
+	}
+	p.Node = p.connect()
+	if err := p.Unpromote(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	if now := tree(t, p.cfg.Data); now["var/logs[1]/2026/log.log"] != "mine" {
+		t.Errorf("taken back to %v", now)
+	}
+}
+
+// What the active has where this node logs is not brought over its logs.
+func TestStageLeavesTheConfiguredLogsOut(t *testing.T) {
+	active, p, _, d := staged(t)
+	write(t, filepath.Join(active.cfg.Data, "var/logs/theirs.js"), "theirs")
+	c := capture(t, active, d)
+	config := filepath.Join(p.cfg.Data, "configuration.yaml")
+	raw, _ := os.ReadFile(config)
+	write(t, config, string(raw)+"advanced:\n  log_directory: "+p.cfg.Data+"/var/logs\n")
+	write(t, filepath.Join(p.cfg.Data, "var/logs/log.log"), "mine")
+	stage(t, p, generation.Generation{Number: 8, Files: c.Files, Summary: c.Summary}, d)
+	if err := p.Promote(t.Context(), "run-1"); err != nil {
+		t.Fatal(err)
+	}
+	now := tree(t, p.cfg.Data)
+	if now["var/logs/log.log"] != "mine" || now["var/logs/theirs.js"] != "" {
+		t.Errorf("promoted to %v", now)
+	}
+}
+
 func TestUnpromoteOfARunThatNeverPromoted(t *testing.T) {
 	_, p, g, d := staged(t)
 	stage(t, p, g, d)

@@ -37,8 +37,8 @@ func (n *Node) list(ctx context.Context, dir string, progress engine.Progress) (
 }
 
 // listStaged is list of all that would be promoted.
-func (n *Node) listStaged(ctx context.Context) (helperapi.ManifestResult, error) {
-	return callOnce[helperapi.ManifestResult](ctx, n, n.stagedCall())
+func (n *Node) listStaged(ctx context.Context, own []string) (helperapi.ManifestResult, error) {
+	return callOnce[helperapi.ManifestResult](ctx, n, n.stagedCall(own))
 }
 
 // below gives z2m the files of a directory on the host.
@@ -104,6 +104,11 @@ func logDirectory(get z2m.Files, data string) string {
 		return ""
 	}
 	return inside
+}
+
+// pattern selects dir from the root, whatever characters are in its name.
+func pattern(dir string) string {
+	return "/" + strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(dir)
 }
 
 // without leaves out dir and what is below it.

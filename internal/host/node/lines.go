@@ -43,7 +43,7 @@ func (n *Node) Explain(op engine.Op) []string {
 		list := n.ofHelper(n.listCall(n.cfg.Data))
 		return n.lines(list, n.filesCommand(true), list)
 	case engine.OpStage:
-		list := n.ofHelper(n.stagedCall())
+		list := n.ofHelper(n.stagedCall(nil))
 		return n.lines(n.filesCommand(false), n.ofHelper(n.portProbeCall(portWord)), list, list)
 	case engine.OpPromote, engine.OpUnpromote:
 		return n.lines(n.ofHelper(n.promoteCall(runWord, staged{hash: hashWord}, op == engine.OpUnpromote)))
@@ -101,7 +101,9 @@ func (n *Node) listCall(dir string) call {
 }
 
 // stagedCall lists the staging directory, all that would be promoted.
-func (n *Node) stagedCall() call { return n.listCallWithout(n.cfg.Staging, local) }
+func (n *Node) stagedCall(own []string) call {
+	return n.listCallWithout(n.cfg.Staging, slices.Concat(local, own))
+}
 
 func (n *Node) listCallWithout(dir string, exclude []string) call {
 	args := helperapi.ManifestArgs{Dir: dir, Exclude: exclude, Attached: true}
@@ -111,7 +113,7 @@ func (n *Node) listCallWithout(dir string, exclude []string) call {
 func (n *Node) promoteCall(run string, s staged, undo bool) call {
 	args := helperapi.PromoteArgs{
 		Staging: n.cfg.Staging, Data: n.cfg.Data, Previous: path.Join(n.cfg.Previous, run),
-		Run: run, Local: local, Undo: undo, State: n.runs(),
+		Run: run, Local: slices.Concat(local, s.local), Undo: undo, State: n.runs(),
 	}
 	if !undo {
 		args.Expect = s.hash

@@ -73,7 +73,8 @@ type Node struct {
 // staged is what the last Stage of this process left, read back; zero while it is not
 // known. Only that is promoted.
 type staged struct {
-	hash string // helperapi.HashFiles
+	hash  string   // helperapi.HashFiles
+	local []string // patterns of entries that stay with the host, besides those of local
 }
 
 func (n *Node) setStaged(s staged) {

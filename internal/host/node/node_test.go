@@ -52,6 +52,15 @@ func TestObserve(t *testing.T) {
 	}
 }
 
+// Two nodes with one network coordinator are known by its address, however written.
+func TestObserveOfANetworkCoordinator(t *testing.T) {
+	p := newPlace(t, func(c *node.Config) { c.Dongle = "socket://LocalHost:6638" })
+	o, err := p.Observe(t.Context())
+	if err != nil || o.TTYDevice != "tcp://localhost:6638" || !o.TTYPresent {
+		t.Errorf("got %+v, %v", o, err)
+	}
+}
+
 // An empty list of holders of a host that cannot be seen whole proves nothing.
 func TestObserveOfWhatCannotBeSeen(t *testing.T) {
 	p := newPlace(t, func(c *node.Config) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/dongle/port"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/helperapi"
 	"z2mha/internal/host/remote"
@@ -30,6 +31,9 @@ func (n *Node) observe(ctx context.Context) (network.Observation, error) {
 	}
 	o := observation(r)
 	o.Node, o.At, o.TTY, o.Service, o.Enabled = n.cfg.Name, time.Now(), n.cfg.Dongle, state, enabled
+	if port.IsNetwork(n.cfg.Dongle) {
+		o.TTYDevice = normalPort(n.cfg.Dongle)
+	}
 	return o, nil
 }
 

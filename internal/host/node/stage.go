@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ type staging struct {
 	progress engine.Progress
 	files    *remote.Files
 	report   network.StageReport
+	local    []string // patterns of what stays with the host, as this node is configured
 }
 
 // A wanted file has its bytes at hand, or in the depot.
@@ -66,7 +68,7 @@ func (s *staging) run(ctx context.Context, g generation.Generation) (network.Sta
 	if err := s.files.MkdirAll(s.n.cfg.Staging); err != nil {
 		return s.report, fmt.Errorf("make %s: %w", s.n.cfg.Staging, err)
 	}
-	have, err := s.n.listStaged(ctx)
+	have, err := s.n.listStaged(ctx, s.local)
 	if err != nil {
 		return s.report, err
 	}
@@ -106,7 +108,20 @@ func (s *staging) want(g generation.Generation) (map[string]wanted, error) {
 	for name, content := range merged.Secrets {
 		put(name, content, 0o600)
 	}
+	s.leaveLogs(want)
 	return want, nil
+}
+
+// leaveLogs takes out what would lie where this node is configured to log: that stays
+// as it is, like the files in log.
+func (s *staging) leaveLogs(want map[string]wanted) {
+	merged := func(string) ([]byte, error) { return want[z2m.ConfigurationFile].content, nil }
+	dir := logDirectory(merged, s.n.cfg.Data)
+	if dir == "" {
+		return
+	}
+	s.local = []string{pattern(dir)}
+	maps.DeleteFunc(want, func(name string, _ wanted) bool { return strings.HasPrefix(name, dir+"/") })
 }
 
 // own are the values that this node has whatever any file says: our marker, and
@@ -212,7 +227,7 @@ func (s *staging) explain(name string, err error) error {
 
 // verify reads the staging directory back.
 func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
-	got, err := s.n.listStaged(ctx)
+	got, err := s.n.listStaged(ctx, s.local)
 	if err != nil {
 		return err
 	}
@@ -223,6 +238,6 @@ func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
 	if differ := append(changes(files, got.Files), got.Changing...); len(differ) > 0 {
 		return fmt.Errorf("%s does not hold what was sent: %s; sync again", s.n.cfg.Staging, strings.Join(differ, ", "))
 	}
-	s.n.setStaged(staged{hash: helperapi.HashFiles(got.Files)})
+	s.n.setStaged(staged{hash: helperapi.HashFiles(got.Files), local: s.local})
 	return nil
 }
