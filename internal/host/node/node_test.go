@@ -85,6 +85,9 @@ func TestHelperIsPutOnceAndReused(t *testing.T) {
 	if len(again) != 2 { // service and probe
 		t.Errorf("a warm connection ran %q", again)
 	}
+	if n := p.host.Connections(); n != 1 {
+		t.Errorf("%d connections for two looks", n)
+	}
 	p.Node = p.connect()
 	for _, line := range p.commands(func() { p.warm() }) {
 		if strings.Contains(line, "sftp") || strings.Contains(line, "mv ") {
