@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string) int {
 // A usageError is a command line that cannot be followed.
 type usageError struct{ error }
 
-// An exitError carries its own exit code; its text was printed already when silent.
+// An exitError carries its own exit code.
 type exitError struct {
 	code int
 	err  error

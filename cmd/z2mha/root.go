@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -17,12 +18,12 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// flags are those that every command understands.
+// flags are what commands have in common.
 type flags struct {
 	config  string
 	network string
 	verbose bool
-	quiet   bool // keep warnings of the configuration to ourselves
+	quiet   bool // the demo keeps warnings of its configuration to itself
 }
 
 func newRoot() *cobra.Command {
@@ -35,9 +36,16 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig(), "configuration file")
+	root.PersistentFlags().StringVarP(&f.config, "config", "c", defaultConfig(), "configuration file; $Z2MHA_CONFIG names another default")
 	root.PersistentFlags().StringVarP(&f.network, "network", "n", "", "network, when there is more than one")
-	root.PersistentFlags().BoolVarP(&f.verbose, "verbose", "v", false, "tell more")
+	root.PersistentFlags().BoolVarP(&f.verbose, "verbose", "v", false, "log every action to standard error")
+	root.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usageError{fmt.Errorf("there is no command %q; `z2mha help` lists them", args[0])}
+		}
+		return nil
+	}
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
@@ -93,7 +101,7 @@ func listCommand(f *flags) *cobra.Command {
 		Use: "list", Short: "Show networks, nodes and who is active", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withController(cmd.Context(), f, false, func(c *engine.Controller) error {
-				all, err := c.List(cmd.Context())
+				all, err := c.List(cmd.Context(), f.network)
 				if err == nil {
 					console.Networks(cmd.OutOrStdout(), all)
 				}
@@ -106,7 +114,7 @@ func listCommand(f *flags) *cobra.Command {
 func preflightCommand(f *flags) *cobra.Command {
 	var to string
 	cmd := &cobra.Command{
-		Use: "preflight", Short: "Check whether the network could move now; changes nothing", Args: noArgs,
+		Use: "preflight", Short: "Check whether the network could move now; changes nothing on the hosts", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			// It opens the stand-bys' sticks, so no run may be under way.
 			return withController(cmd.Context(), f, true, func(c *engine.Controller) error {
@@ -213,11 +221,15 @@ func endedError(e engine.Ended) error {
 
 func checkConfigCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
-		Use: "check-config [FILE]", Short: "Read the configuration and say what is wrong with it", Args: cobra.MaximumNArgs(1),
+		Use: "check-config [FILE]", Short: "Read the configuration and say what is wrong with it",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := f.config
-			if len(args) == 1 {
+			switch len(args) {
+			case 0:
+			case 1:
 				path = args[0]
+			default:
+				return usageError{fmt.Errorf("check-config takes one file, not %d", len(args))}
 			}
 			cfg, err := config.Load(path)
 			if err != nil {
@@ -226,10 +238,18 @@ func checkConfigCommand(f *flags) *cobra.Command {
 			for _, w := range cfg.Warnings {
 				fmt.Fprintf(cmd.OutOrStdout(), "warning: %s\n", w)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s is good: %d network(s)\n", path, len(cfg.Networks))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s is good; networks: %s\n", path, networkNames(cfg))
 			return nil
 		},
 	}
+}
+
+func networkNames(cfg *config.Config) string {
+	var names []string
+	for _, n := range cfg.Networks {
+		names = append(names, n.Name)
+	}
+	return strings.Join(names, ", ")
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {

@@ -67,6 +67,9 @@ func wire(ctx context.Context, cfg *config.Config, lock bool, log *slog.Logger) 
 		Memory:  memory.New(filepath.Join(cfg.State, "records"), disk),
 		Log:     log,
 	}
+	if err := makeKeys(cfg); err != nil { // shown before anything that may fail needs it
+		return nil, err
+	}
 	conn, err := a.openBroker(ctx, cfg.MQTT, log)
 	if err != nil {
 		return nil, err
@@ -131,11 +134,7 @@ func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Netw
 }
 
 func buildNode(cfg *config.Config, x config.Node, log *slog.Logger) (*node.Node, error) {
-	keyFile := x.KeyFile
-	if keyFile == "" {
-		keyFile = filepath.Join(cfg.State, "id_ed25519")
-	}
-	signer, err := loadKey(keyFile)
+	signer, _, err := remote.LoadOrCreateKey(keyFile(cfg, x))
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // unreadMargin is for link keys when the target's stick could not be read after it
-// was silenced.
+// was silenced: what the odometer adds in doubt, far above what it can have used.
 const unreadMargin = 1_000_000
 
 // silence takes a start back: stops the node and reads its stick in HOLD.

@@ -10,8 +10,9 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// freshLoad is how old a load may be when the target starts: its counters were
-// chosen for that moment.
+// freshLoad is how old a load may be when the target starts. Its counters were chosen
+// for that moment; the steps between are bounded by minutes, so more means that this
+// machine slept or its clock was set.
 const freshLoad = 15 * time.Minute
 
 // start puts the target on air, after one more look that everybody else is silent.

@@ -11,8 +11,8 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// A Controller is the application: command line, MQTT and page call the same
-// methods. It runs one plan per network at a time.
+// A Controller is the application: whoever asks for something calls its methods. It
+// runs one plan per network at a time.
 type Controller struct {
 	parts Parts
 

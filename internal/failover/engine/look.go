@@ -29,11 +29,19 @@ type NodeStatus struct {
 	Observed *network.Observation
 }
 
-// List looks at every node of every network and changes nothing.
-func (c *Controller) List(ctx context.Context) ([]Status, error) {
+// List looks at every node and changes nothing. only names one network; "" means all.
+func (c *Controller) List(ctx context.Context, only string) ([]Status, error) {
+	if only != "" {
+		if _, err := c.network(only); err != nil {
+			return nil, err
+		}
+	}
 	var out []Status
 	for i := range c.parts.Networks {
 		n := &c.parts.Networks[i]
+		if only != "" && n.Name != only {
+			continue
+		}
 		in, err := c.look(ctx, n, "", false)
 		if err != nil {
 			return nil, err
@@ -75,6 +83,11 @@ func (c *Controller) Preflight(ctx context.Context, net, to string) (readiness.A
 	n, err := c.network(net)
 	if err != nil {
 		return readiness.Assessment{}, err
+	}
+	if to != "" {
+		if _, err := n.node(to); err != nil {
+			return readiness.Assessment{}, err
+		}
 	}
 	in, err := c.look(ctx, n, to, true)
 	if err != nil {

@@ -11,8 +11,10 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// undoBudget bounds taking back one step.
-const undoBudget = 5 * time.Minute
+// undoBudget bounds taking back one step. The longest is the old active's return on a
+// slow stick: stop 1 min, park 1, read 2, write with both readings 5, start and proof
+// 4. Running out of time there would leave the home dark.
+const undoBudget = 15 * time.Minute
 
 // An Ended is how a run ended, for callers that show it.
 type Ended struct {

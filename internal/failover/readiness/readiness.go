@@ -4,7 +4,6 @@
 package readiness
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
