@@ -41,6 +41,32 @@ func saveImage(path string, image *nvimage.Image, stick nvimage.Stick) error {
 	return nil
 }
 
+// checkTarget refuses, before the stick is read, a file that cannot be written or must
+// not be replaced: it may be the only copy of a network.
+func checkTarget(path string, force bool) error {
+	if path == "" || path == helperapi.Stdin {
+		return nil
+	}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return helperapi.Errorf(helperapi.ExitUsage, "there is no directory %s", dir)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return helperapi.Errorf(helperapi.ExitUsage, "%s is a directory; name a file in it", path)
+	case !info.Mode().IsRegular():
+		return helperapi.Errorf(helperapi.ExitUsage, "%s is no plain file; name another, or - for standard output", path)
+	case !force:
+		return helperapi.Errorf(helperapi.ExitUsage, "%s exists; name another file, or add -force", path)
+	}
+	return nil
+}
+
 // loadImage reads an image from a file or, for "-", from standard input.
 func (c *call) loadImage(path string) (*nvimage.Image, error) {
 	data, err := c.readAll(path)

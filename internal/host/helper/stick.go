@@ -90,9 +90,13 @@ func info(ctx context.Context, client *znp.Client, address string) (helperapi.In
 func runRead(c *call) error {
 	set := c.flags()
 	file := set.String("o", "", "write the image to `FILE` (\"-\": standard output), and beside it which firmware it is from")
+	force := set.Bool("force", false, "replace FILE when it exists")
 	attached := set.Bool("attached", false, "stop when standard input ends")
 	args, err := c.parse(set, "a port")
 	if err != nil {
+		return err
+	}
+	if err := checkTarget(*file, *force); err != nil {
 		return err
 	}
 	if *file == "" && c.env.StdoutTerminal {
