@@ -40,12 +40,27 @@ func (c *call) parse(set *flag.FlagSet, names ...string) ([]string, error) {
 		positional = append(positional, set.Arg(0))
 		rest = set.Args()[1:]
 	}
+	if c.verb.name == helperapi.VerbRead && len(positional) == 2 {
+		return nil, helperapi.Errorf(helperapi.ExitUsage, "read takes a port only; to save the image write: znp-helper read %s -o %s",
+			positional[0], positional[1])
+	}
 	if len(positional) != len(names) {
 		return nil, helperapi.Errorf(helperapi.ExitUsage, "%s takes %s, not %d arguments: znp-helper %[1]s %[4]s",
 			c.verb.name, counted(names), len(positional), c.verb.form)
 	}
+	for i, name := range names {
+		if name != aPort {
+			continue
+		}
+		if err := checkAddress(positional[i]); err != nil {
+			return nil, err
+		}
+	}
 	return positional, nil
 }
+
+// aPort is the name of a positional argument that is a stick's address.
+const aPort = "a port"
 
 func counted(names []string) string {
 	if len(names) == 0 {
@@ -58,6 +73,7 @@ func (c *call) printHelp(set *flag.FlagSet) {
 	fmt.Fprintf(c.env.Stdout, "znp-helper %s %s\n%s\n", c.verb.name, c.verb.form, c.verb.about)
 	set.SetOutput(c.env.Stdout)
 	set.PrintDefaults()
+	fmt.Fprint(c.env.Stdout, c.verb.more)
 }
 
 // many is a flag that may be given again and again.

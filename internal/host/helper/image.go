@@ -70,6 +70,9 @@ func checkTarget(path string, force bool) error {
 // loadImage reads an image from a file or, for "-", from standard input.
 func (c *call) loadImage(path string) (*nvimage.Image, error) {
 	data, err := c.readAll(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("read the image: %w; \"znp-helper read PORT -o FILE\" makes such a file", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the image: %w", err)
 	}

@@ -3,6 +3,7 @@ package helper
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -16,7 +17,13 @@ import (
 
 // connect opens a port and makes sure that a stick answers there.
 func connect(ctx context.Context, address string) (*znp.Client, error) {
+	if err := checkTerminal(address); err != nil {
+		return nil, err
+	}
 	rw, err := port.Open(ctx, address)
+	if busy, ok := errors.AsType[*port.BusyError](err); ok {
+		return nil, helperapi.Errorf(helperapi.ExitBusy, "open port: %s", busyInWords(busy))
+	}
 	if exitOf(err) == helperapi.ExitInternal && err != nil {
 		return nil, helperapi.Errorf(helperapi.ExitIO, "%v", err) // nothing else can be wrong
 	}
@@ -46,7 +53,7 @@ func on[T any](ctx context.Context, address string, act func(*znp.Client) (T, er
 func runInfo(c *call) error {
 	set := c.flags()
 	attached := set.Bool("attached", false, "stop when standard input ends")
-	args, err := c.parse(set, "a port")
+	args, err := c.parse(set, aPort)
 	if err != nil {
 		return err
 	}
@@ -92,7 +99,7 @@ func runRead(c *call) error {
 	file := set.String("o", "", "write the image to `FILE` (\"-\": standard output), and beside it which firmware it is from")
 	force := set.Bool("force", false, "replace FILE when it exists")
 	attached := set.Bool("attached", false, "stop when standard input ends")
-	args, err := c.parse(set, "a port")
+	args, err := c.parse(set, aPort)
 	if err != nil {
 		return err
 	}
@@ -156,7 +163,7 @@ func (c *call) hand(r reading, file string) error {
 
 func runVerify(c *call) error {
 	set := c.flags()
-	args, err := c.parse(set, "an image", "a port")
+	args, err := c.parse(set, "an image", aPort)
 	if err != nil {
 		return err
 	}
@@ -177,7 +184,7 @@ func runVerify(c *call) error {
 	if err := c.out.result(r, func(w io.Writer) { sayVerify(w, r) }); err != nil || r.Equal {
 		return err
 	}
-	return helperapi.Errorf(helperapi.ExitDiffers, "%s holds something else: %d items differ", args[1], len(changes))
+	return helperapi.Errorf(helperapi.ExitDiffers, "%s holds something else: %s", args[1], itemsDiffer(len(changes)))
 }
 
 func runReset(c *call) error { return c.silence(nvram.Reset) }
@@ -189,7 +196,7 @@ func (c *call) silence(act func(context.Context, *znp.Client) (nvram.Silence, er
 	var f runFlags
 	set := c.flags()
 	f.register(set)
-	args, err := c.parse(set, "a port")
+	args, err := c.parse(set, aPort)
 	if err != nil {
 		return err
 	}

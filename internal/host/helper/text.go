@@ -5,8 +5,30 @@ import (
 	"io"
 	"strings"
 
+	"z2mha/internal/dongle/port"
 	"z2mha/internal/host/helperapi"
 )
+
+// holdersShown is how many holders of a port or folder a person is told.
+const holdersShown = 3
+
+func busyInWords(e *port.BusyError) string {
+	if len(e.Holders) <= holdersShown {
+		return e.Error()
+	}
+	names := make([]string, holdersShown)
+	for i := range names {
+		names[i] = e.Holders[i].String()
+	}
+	return fmt.Sprintf("%s is in use by %s and %d more; stop them first", e.Path, strings.Join(names, ", "), len(e.Holders)-holdersShown)
+}
+
+func itemsDiffer(n int) string {
+	if n == 1 {
+		return "1 item differs"
+	}
+	return fmt.Sprintf("%d items differ", n)
+}
 
 // The words for people. Each say function writes one result.
 
@@ -41,16 +63,20 @@ func sayRead(w io.Writer, r helperapi.ReadResult, items int) {
 	}
 }
 
-func sayWrite(w io.Writer, port string, r helperapi.WriteResult) {
+func sayWrite(w io.Writer, l load, r helperapi.WriteResult) {
 	n := r.Report
 	if n.Boots == 0 {
-		fmt.Fprintf(w, "%s holds the image already; nothing was written\n", port)
+		fmt.Fprintf(w, "%s holds the image already; nothing was written\n", l.port)
 		return
 	}
 	fmt.Fprintf(w, "%s holds the image: %d items written and read back, %d deleted, %d were right; state %s\n",
-		port, n.Written, n.Deleted, n.Unchanged, stateInWords(r.State))
+		l.port, n.Written, n.Deleted, n.Unchanged, stateInWords(r.State))
 	if r.KeptPath != "" {
 		fmt.Fprintf(w, "what it held before is in %s\n", r.KeptPath)
+	}
+	if l.image.Configured() {
+		fmt.Fprintln(w, "frame counters were not raised: devices ignore an image older than what they have heard; "+
+			"never let two sticks with it on air (z2mha switchover moves a network)")
 	}
 }
 
@@ -115,7 +141,11 @@ func dirInWords(d helperapi.DataDir) string {
 }
 
 func sayHolders(w io.Writer, holders []helperapi.Holder) {
-	for _, h := range holders {
+	for i, h := range holders {
+		if i == holdersShown {
+			fmt.Fprintf(w, "  and by %d more\n", len(holders)-i)
+			break
+		}
 		why := h.Why
 		if h.Locked {
 			why = "locked"

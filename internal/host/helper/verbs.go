@@ -2,6 +2,7 @@ package helper
 
 import (
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -15,21 +16,29 @@ type verb struct {
 	about  string
 	writes bool // it changes a stick or the disk, and must not be cut short
 	run    func(*call) error
+	more   string // what else a person should know before using it; lines, or ""
 }
+
+// copyWarning is what loading an image by hand does not do.
+const copyWarning = `
+"write" copies the image as it is: frame counters are not raised. Devices ignore a
+network whose image is older than what they have heard. Never let two sticks with the
+same image on air. To move a network to another stick use "z2mha switchover".
+`
 
 func verbs() []verb {
 	return []verb{
-		{helperapi.VerbInfo, "PORT", "say which stick is there, changing nothing", false, runInfo},
-		{helperapi.VerbRead, "PORT [-o FILE]", "read the stick's memory, interchangeable with zigpy-znp", false, runRead},
-		{helperapi.VerbWrite, "IMAGE PORT", "make a parked stick hold an image: only what differs, read back", true, runWrite},
-		{helperapi.VerbVerify, "IMAGE PORT", "compare a stick with an image", false, runVerify},
-		{helperapi.VerbReset, "PORT", "reset the stick; its radio is silent afterwards", true, runReset},
-		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark},
-		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe},
-		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest},
-		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID --expect HASH", "make staging the data directory; --undo takes it back", true, runPromote},
-		{helperapi.VerbSFTP, "[--read-only]", "serve SFTP on stdin and stdout", false, runSFTP},
-		{helperapi.VerbVersion, "", "say which helper this is", false, runVersion},
+		{helperapi.VerbInfo, "PORT", "say which stick is there, changing nothing", false, runInfo, ""},
+		{helperapi.VerbRead, "PORT [-o FILE [-force]]", "read the stick's memory, interchangeable with zigpy-znp", false, runRead, ""},
+		{helperapi.VerbWrite, "IMAGE PORT", "make a parked stick hold an image: only what differs, read back", true, runWrite, copyWarning},
+		{helperapi.VerbVerify, "IMAGE PORT", "compare a stick with an image", false, runVerify, ""},
+		{helperapi.VerbReset, "PORT", "reset the stick; its radio is silent afterwards", true, runReset, ""},
+		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark, ""},
+		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe, ""},
+		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest, ""},
+		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID --expect HASH", "make staging the data directory; --undo takes it back", true, runPromote, ""},
+		{helperapi.VerbSFTP, "[--read-only]", "serve SFTP on stdin and stdout", false, runSFTP, ""},
+		{helperapi.VerbVersion, "", "say which helper this is", false, runVersion, ""},
 	}
 }
 
@@ -40,6 +49,17 @@ func findVerb(name string) (verb, bool) {
 		return verb{}, false
 	}
 	return all[i], true
+}
+
+// byMachine are the verbs that a person hardly needs.
+var byMachine = []string{helperapi.VerbManifest, helperapi.VerbPromote, helperapi.VerbProbe, helperapi.VerbSFTP}
+
+func list(w io.Writer, machine bool) {
+	for _, v := range verbs() {
+		if slices.Contains(byMachine, v.name) == machine {
+			fmt.Fprintf(w, "  %-10s%s\n", v.name, v.about)
+		}
+	}
 }
 
 // usage is the whole help text.
@@ -54,12 +74,16 @@ PORT is a device such as /dev/serial/by-id/... or tcp://host:port. Nothing else 
 use it meanwhile: stop Zigbee2MQTT first. IMAGE is a file, or - for standard input.
 
 `)
-	for _, v := range verbs() {
-		fmt.Fprintf(&b, "  %-10s%s\n", v.name, v.about)
-	}
-	b.WriteString(`
+	list(&b, false)
+	b.WriteString("\nUsed by z2mha:\n")
+	list(&b, true)
+	b.WriteString(copyWarning + `
 "znp-helper VERB --help" lists the arguments of one verb. On a terminal, and with -o,
 it prints text; elsewhere one JSON object a line, errors on standard error.
+
+What must outlive a reboot (records of what was written, and what a stick held before)
+is kept in ` + stateHome() + `; the environment variable Z2MHA_STATE names
+another directory, by its whole path.
 
 Exit status:
 `)

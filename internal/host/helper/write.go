@@ -43,7 +43,7 @@ func runWrite(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.out.result(r, func(w io.Writer) { sayWrite(w, l.port, r) })
+	return c.out.result(r, func(w io.Writer) { sayWrite(w, l, r) })
 }
 
 func (c *call) parseWrite() (load, runFlags, error) {
@@ -56,7 +56,7 @@ func (c *call) parseWrite() (load, runFlags, error) {
 	set.StringVar(&l.before, "expect-before", "", "refuse unless the stick holds content of this `HASH`")
 	set.StringVar(&l.keep, "keep", "", "`DIR` that keeps what the stick holds (default: beside the image; with --run or - "+
 		filepath.Join(stateHome(), keptDir)+")")
-	args, err := c.parse(set, "an image", "a port")
+	args, err := c.parse(set, "an image", aPort)
 	if err != nil {
 		return l, f, err
 	}
