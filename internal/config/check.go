@@ -11,17 +11,17 @@ var unstableName = regexp.MustCompile(`^/dev/tty(USB|ACM)\d+$`)
 
 // checkNetworks compares the networks with one another.
 func checkNetworks(networks []Network, places []*section) {
-	names, topics := map[string]bool{}, map[string]string{}
+	names, topics := map[string]int{}, map[string]string{}
 	for i, n := range networks {
-		if n.Name != "" && names[n.Name] {
-			places[i].place("name").problem("a second network of this name", "give each network a name of its own")
+		if first, ok := names[n.Name]; ok && n.Name != "" {
+			places[i].place("name").problem(fmt.Sprintf("a second network of this name, the first is in line %d", first), "give each network a name of its own")
 		}
 		if other, ok := topics[n.BaseTopic]; ok {
 			places[i].place("base_topic").problem(
 				fmt.Sprintf("the base topic %s is the one of network %s too", n.BaseTopic, other),
 				"give each Zigbee2MQTT a base topic of its own, here and in its configuration.yaml")
 		}
-		names[n.Name], topics[n.BaseTopic] = true, n.Name
+		names[n.Name], topics[n.BaseTopic] = places[i].place("name").node.Line, n.Name
 	}
 }
 
@@ -38,7 +38,7 @@ func checkNodes(networks []Network, nodes []placedNode) {
 func checkPair(networks []Network, a, b placedNode) {
 	other := fmt.Sprintf("node %s of network %s", a.Name, networks[a.network].Name)
 	if a.network == b.network && a.Name == b.Name && a.Name != "" {
-		b.at.place("name").problem("a second node of this name", "give each node of a network a name of its own")
+		b.at.place("name").problem(fmt.Sprintf("a second node of this name, the first is in line %d", a.at.place("name").node.Line), "give each node of a network a name of its own")
 	}
 	if a.Host.Name == "" || a.Dongle == "" || a.Data == "" {
 		return // incomplete; said already

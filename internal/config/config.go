@@ -131,7 +131,7 @@ func (c *Config) Network(name string) (Network, bool) {
 }
 
 // Load reads and checks the file at path. What is wrong with its content comes
-// back as *Problems, everything at once.
+// back as *Problems, everything at once; that it cannot be read, as *ReadError.
 func Load(path string) (*Config, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -139,7 +139,7 @@ func Load(path string) (*Config, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, explainMissing(path, err)
+		return nil, &ReadError{Path: path, Err: err}
 	}
 	c, err := Parse(path, data)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &config.Config{
-		State: "/var/lib/z2mha",
+		State: "/var/lib/z2mha-controller",
 		MQTT: config.MQTT{
 			Server:   config.Server{Address: "localhost:1883"},
 			User:     "z2mha",
@@ -116,10 +117,47 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestLoadMissing(t *testing.T) {
-	_, err := config.Load(filepath.Join(t.TempDir(), "z2mha.yaml"))
-	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "z2mha.example.yaml") {
-		t.Errorf("error %v", err)
+func TestLoadUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		name, path, want string
+		is               error
+	}{
+		{"nothing there", filepath.Join(dir, "z2mha.yaml"), "; write one after docs/z2mha.example.yaml, or name another file", os.ErrNotExist},
+		{"a directory", dir, "is a directory; name the file in it", syscall.EISDIR},
+	} {
+		_, err := config.Load(tt.path)
+		unread, ok := errors.AsType[*config.ReadError](err)
+		if !ok || unread.Path != tt.path || !errors.Is(err, tt.is) || !strings.HasSuffix(err.Error(), tt.want) {
+			t.Errorf("%s: error %v", tt.name, err)
+			continue
+		}
+		if strings.Count(err.Error(), tt.path) != 1 {
+			t.Errorf("%s: the path is not said once: %v", tt.name, err)
+		}
+	}
+}
+
+// What the example calls required is enough, and each of it is needed.
+func TestMinimal(t *testing.T) {
+	minimal := file(t, nil)
+	example, err := os.ReadFile("../../docs/z2mha.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const said = "# Required: mqtt.server, and for each network its name and two nodes with name, host,\n# dongle, data and service.\n"
+	if !strings.Contains(string(example), said) {
+		t.Error("the example does not say what is required")
+	}
+	if _, err := config.Parse("/etc/z2mha.yaml", []byte(minimal)); err != nil {
+		t.Error(err)
+	}
+	for _, line := range []string{"host: attic.example", "dongle: /dev/ttyAttic", "data: /srv/attic", "service: systemd", "server: mqtt://broker"} {
+		key, _, _ := strings.Cut(line, ":")
+		_, err := config.Parse("/etc/z2mha.yaml", []byte(strings.Replace(minimal, line, "", 1)))
+		if err == nil || !strings.Contains(err.Error(), "missing") {
+			t.Errorf("without %s: %v", key, err)
+		}
 	}
 }
 
@@ -166,7 +204,7 @@ func TestSecretNeverPrints(t *testing.T) {
 	}
 }
 
-// file is a small valid file with some text replaced.
+// file is the smallest valid file with some text replaced.
 func file(t testing.TB, replace map[string]string) string {
 	t.Helper()
 	text := `mqtt:

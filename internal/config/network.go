@@ -126,11 +126,36 @@ func (r *reader) keep(s *section) []string {
 	}
 	var out []string
 	for _, entry := range v.list() {
-		if key := scalar(entry, parseKey, ""); key != "" {
-			out = append(out, key)
+		key := scalar(entry, parseKey, "")
+		if key == "" {
+			continue
 		}
+		if shared, ok := sharedWith(key); ok {
+			entry.problem(shared+" must be equal on all nodes", "take it out of the list")
+			continue
+		}
+		out = append(out, key)
 	}
 	return out
+}
+
+// sharedKeys of Zigbee2MQTT's configuration.yaml no node may keep for itself: with
+// another identity its stick would form another network, with other names or lists
+// Zigbee2MQTT would rename or remove devices. The package that merges configurations
+// refuses the same ones.
+var sharedKeys = []string{
+	"advanced.network_key", "advanced.pan_id", "advanced.ext_pan_id", "advanced.channel", "mqtt.base_topic",
+	"homeassistant", "devices", "groups", "device_options", "passlist", "blocklist", "version",
+}
+
+// sharedWith returns the shared key that key is, contains or lies in.
+func sharedWith(key string) (string, bool) {
+	for _, shared := range sharedKeys {
+		if key == shared || strings.HasPrefix(shared, key+".") || strings.HasPrefix(key, shared+".") {
+			return shared, true
+		}
+	}
+	return "", false
 }
 
 // named returns a list entry under the name that it gives itself, so that the

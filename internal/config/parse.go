@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -164,14 +165,27 @@ func (r *reader) timing(v value) Timing {
 	s := v.section()
 	defer s.close()
 	d := DefaultTiming
-	return Timing{
+	t := Timing{
 		Settle: read(s, "settle", parseDuration, d.Settle),
 		Stop:   read(s, "stop", parseDuration, d.Stop),
 		Start:  read(s, "start", parseDuration, d.Start),
 		Prove:  read(s, "prove", parseDuration, d.Prove),
 		Watch:  read(s, "watch", parseDuration, d.Watch),
 	}
+	switch watch := s.place("watch"); {
+	case t.Watch > longestWatch:
+		watch.problem("longer than an hour", "every switchover lasts that long; write for example 10s")
+	case t.Watch > longWatch:
+		watch.warn("longer than 10 minutes", "every switchover lasts that long; the default is 10s")
+	}
+	return t
 }
+
+// A watch above longWatch is unusual; one above longestWatch is a mistake.
+const (
+	longWatch    = 10 * time.Minute
+	longestWatch = time.Hour
+)
 
 // read returns a key's value, or fallback when it is absent or refused.
 func read[T any](s *section, name string, parse func(string) (T, error), fallback T) T {

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // A Problem is one thing wrong with the file.
@@ -66,10 +66,33 @@ func counted(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-func explainMissing(path string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read configuration: %w; write one after docs/z2mha.example.yaml, or name another file with --config (%s)",
-			err, filepath.Base(path))
+// A ReadError says why a configuration file cannot be read. It is as much a mistake of
+// whoever gave the command as a *Problems is.
+type ReadError struct {
+	Path string // absolute
+	Err  error  // of the operating system
+}
+
+func (e *ReadError) Error() string {
+	text := "read configuration: " + e.Path + ": " + cause(e.Err)
+	switch {
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return text + "; write one after docs/z2mha.example.yaml, or name another file"
+	case errors.Is(e.Err, syscall.EISDIR):
+		return text + "; name the file in it"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return text + "; make it readable for the user that z2mha runs as"
 	}
-	return fmt.Errorf("read configuration: %w", err)
+	return text
+}
+
+// Unwrap gives the operating system's error.
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// cause is an error without the operation and the path that the message has already.
+func cause(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err.Error()
+	}
+	return err.Error()
 }

@@ -27,6 +27,10 @@ func TestProblems(t *testing.T) {
 			"line 1: xyzzyxyzzy: not a known key; known here: state, mqtt, networks, timing, any_revision"},
 		{"refuses a relative path", "/srv/attic", "srv/attic",
 			"line 9: " + attic + `data is "srv/attic": a relative path; write it from the root, for example /opt/zigbee2mqtt/data`},
+		{"refuses ~ in a path", "/srv/attic", "~pi/data",
+			"line 9: " + attic + `data is "~pi/data": ~ is not expanded here; write the whole path`},
+		{"refuses ~ in a device", "/dev/ttyAttic", "~/stick",
+			"line 8: " + attic + `dongle is "~/stick": ~ is not expanded here; write the whole path`},
 		{"refuses the root as data", "/srv/attic", "/",
 			"line 9: " + attic + `data is "/": the root directory; name Zigbee2MQTT's own data directory`},
 		{"refuses a name with capitals", "name: attic", "name: Attic",
@@ -56,7 +60,7 @@ func TestProblems(t *testing.T) {
 		{"refuses a value for a group", "mqtt:\n  server: mqtt://broker", "mqtt: localhost",
 			`line 1: mqtt is "localhost": a group of keys is wanted here; write one KEY: VALUE a line, indented`},
 		{"refuses two nodes of one name", "name: cellar", "name: attic",
-			`line 11: networks[home].nodes[attic].name is "attic": a second node of this name; give each node of a network a name of its own`},
+			`line 11: networks[home].nodes[attic].name is "attic": a second node of this name, the first is in line 6; give each node of a network a name of its own`},
 		{"refuses the same coordinator on one host", "host: cellar.example\n        dongle: /dev/ttyCellar", "host: ATTIC.example\n        dongle: /dev/ttyAttic",
 			"line 13: " + cellar + `dongle is "/dev/ttyAttic": the same coordinator as node attic of network home; every node needs a coordinator of its own`},
 		{"refuses the same data on one host", "host: cellar.example\n        dongle: /dev/ttyCellar\n        data: /srv/cellar", "host: attic.example:22\n        dongle: /dev/ttyCellar\n        data: /srv/attic/",
@@ -83,6 +87,15 @@ func TestProblems(t *testing.T) {
 			`line 3: mqtt.ca is "/ca.pem": a certificate without TLS; write mqtts:// in mqtt.server, or remove ca`},
 		{"refuses a bad key to keep", "service: systemd", "service: systemd\n        keep: [a b]",
 			"line 11: " + attic + `keep[0] is "a b": not a key of configuration.yaml; write it with dots, for example advanced.log_level`},
+		{"refuses to keep what must be equal", "service: systemd", "service: systemd\n        keep: [frontend, groups]",
+			"line 11: " + attic + `keep[1] is "groups": groups must be equal on all nodes; take it out of the list`},
+		{"refuses to keep what is below or around it", "service: systemd", "service: systemd\n        keep:\n        - advanced\n        - devices.x",
+			"line 12: " + attic + `keep[0] is "advanced": advanced.network_key must be equal on all nodes; take it out of the list` + "\n" +
+				"line 13: " + attic + `keep[1] is "devices.x": devices must be equal on all nodes; take it out of the list`},
+		{"refuses two networks of one name", "service: openrc\n", strings.Replace(secondNetwork, "barn", "home\n    base_topic: b", 1),
+			`line 16: networks[home].name is "home": a second network of this name, the first is in line 4; give each network a name of its own`},
+		{"refuses to watch for longer than an hour", "mqtt:", "timing: {watch: 61m}\nmqtt:",
+			`line 1: timing.watch is "61m": longer than an hour; every switchover lasts that long; write for example 10s`},
 		{"refuses a second document", "mqtt:", "a: 1\n---\nmqtt:",
 			"line 2: a second document begins here; keep everything in one; remove the line ---"},
 	} {
@@ -136,6 +149,10 @@ func TestWarnings(t *testing.T) {
 			"line 12: networks[home].nodes[cellar].host" + ` is "attic.example:2222": the same machine as node attic of network home; they share fate: when it fails, both do`},
 		{"speaks of a name that changes", "/dev/ttyAttic", "/dev/ttyUSB0",
 			"line 8: networks[home].nodes[attic].dongle" + ` is "/dev/ttyUSB0": a name that may change at the next boot; use the stick's name under /dev/serial/by-id/ if it has one`},
+		{"speaks of a long watch", "mqtt:", "timing: {watch: 11m}\nmqtt:",
+			`line 1: timing.watch is "11m": longer than 10 minutes; every switchover lasts that long; the default is 10s`},
+		{"allows a watch of ten minutes", "mqtt:", "timing: {watch: 10m}\nmqtt:", ""},
+		{"allows one log level of its own", "service: systemd", "service: systemd\n        keep: [advanced.log_level, homeassistant_x]", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c, err := config.Parse("/etc/z2mha.yaml", []byte(file(t, map[string]string{tt.old: tt.new})))

@@ -118,6 +118,9 @@ func parseDongle(s string) (Dongle, error) {
 	address, ok := strings.CutPrefix(s, "tcp://")
 	if !ok {
 		path, err := parsePath(s)
+		if err != nil && strings.HasPrefix(s, "~") {
+			return "", err
+		}
 		if err != nil || path == "/" {
 			return "", refuse("neither a device file nor a network coordinator", "write /dev/serial/by-id/… or tcp://HOST:PORT")
 		}
@@ -131,6 +134,9 @@ func parseDongle(s string) (Dongle, error) {
 }
 
 func parsePath(s string) (string, error) {
+	if strings.HasPrefix(s, "~") {
+		return "", refuse("~ is not expanded here", "write the whole path")
+	}
 	if !filepath.IsAbs(s) {
 		return "", refuse("a relative path", "write it from the root, for example /opt/zigbee2mqtt/data")
 	}
