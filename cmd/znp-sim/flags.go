@@ -17,7 +17,7 @@ import (
 const usage = `znp-sim emulates Z-Stack 3.30 coordinator sticks (CC2652P), the radio medium between
 them, and devices that have joined. It runs until interrupted.
 
-  znp-sim -dongle name=attic,pty=/tmp/x/attic,image=attic.json \
+  znp-sim -dongle name=attic,pty=attic.tty,image=attic.json \
           -dongle name=cellar,tcp=127.0.0.1:6638,image=cellar.json \
           -form attic -device lamp=kitchen -control 127.0.0.1:0
 
@@ -75,11 +75,7 @@ var defaultNetwork = zigbee.Identity{
 func parse(args []string, stderr io.Writer) (options, error) {
 	o := options{network: defaultNetwork}
 	fs := flag.NewFlagSet("znp-sim", flag.ContinueOnError)
-	fs.SetOutput(stderr)
-	fs.Usage = func() {
-		fmt.Fprint(stderr, usage)
-		fs.PrintDefaults()
-	}
+	fs.SetOutput(io.Discard) // a mistake is told once, in one line
 	fs.Func("dongle", "a stick, `name=N,pty=PATH,image=FILE` (repeatable)", o.addStick)
 	fs.Func("device", "a device, `KIND=NAME` (repeatable)", o.addDevice)
 	fs.Func("network", "the network of -form, `pan=0x1a62,channel=15,...`", o.setNetwork)
@@ -89,7 +85,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	fs.BoolVar(&o.pace, "pace", false, "lines no faster than 115200 baud")
 	fs.Float64Var(&o.rate, "frame-rate", 0, "frames a second that sticks on air relay beside their own")
 	fs.BoolVar(&o.verbose, "v", false, "log every frame (without its data), and what sticks refuse")
-	if err := fs.Parse(args); err != nil {
+	err := fs.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fs.SetOutput(stderr)
+		fmt.Fprint(stderr, usage)
+		fs.PrintDefaults()
+	}
+	if err != nil {
 		return o, err
 	}
 	return o, o.check(fs.Args())

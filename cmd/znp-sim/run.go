@@ -67,21 +67,27 @@ func simulate(ctx context.Context, o options, stdout, stderr io.Writer) (err err
 }
 
 // serve starts everything and says where it is.
-func (o options) serve(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, joined []znpsim.Joined, stdout io.Writer, log *slog.Logger) error {
+func (o options) serve(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, joined []znpsim.Joined, stdout io.Writer, log *slog.Logger) (err error) {
+	ports, err := o.openPorts()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			ports.close()
+		}
+	}()
 	at := place{Sticks: make(map[string]string)}
 	for _, s := range o.sticks {
-		where, err := o.plugIn(ctx, group, m, s, joined, log)
+		where, err := o.plugIn(ctx, group, m, s, ports, joined, log)
 		if err != nil {
 			return err
 		}
 		at.Sticks[s.name] = where
 		fmt.Fprintf(stdout, "stick %s: %s\n", s.name, where)
 	}
-	if o.control != "" {
-		var err error
-		if at.Control, err = serveControl(ctx, group, m, o.control); err != nil {
-			return err
-		}
+	if ports.control != nil {
+		at.Control = serveControl(ctx, group, m, ports.control)
 		fmt.Fprintf(stdout, "control: %s\n", at.Control)
 	}
 	line, err := json.Marshal(at)
@@ -146,7 +152,7 @@ func load(path string) (*nvimage.Image, error) {
 }
 
 // plugIn powers one stick and serves it; it returns where.
-func (o options) plugIn(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, s stickFlag, joined []znpsim.Joined, log *slog.Logger) (string, error) {
+func (o options) plugIn(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, s stickFlag, on ports, joined []znpsim.Joined, log *slog.Logger) (string, error) {
 	d := znpsim.DongleOptions{
 		Name: s.name, Hardware: s.hardware, Path: s.image, Medium: m, Revision: s.revision,
 		Latency: o.latency, FrameRate: o.rate, Log: log,
@@ -162,10 +168,7 @@ func (o options) plugIn(ctx context.Context, group *errgroup.Group, m *znpsim.Me
 		return "", err
 	}
 	if s.tcp != "" {
-		l, err := net.Listen("tcp", s.tcp)
-		if err != nil {
-			return "", fmt.Errorf("stick %s: %w", s.name, err)
-		}
+		l := on.sticks[s.name]
 		group.Go(func() error { return stick.ServeTCP(ctx, l) })
 		return "tcp://" + l.Addr().String(), nil
 	}
@@ -184,19 +187,8 @@ func openStick(o znpsim.DongleOptions) (*znpsim.Dongle, error) {
 	return znpsim.OpenDongle(o)
 }
 
-// serveControl refuses addresses that others could reach.
-func serveControl(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, addr string) (string, error) {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("-control %s: %w", addr, err)
-	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return "", fmt.Errorf("-control %s: want a loopback address, such as 127.0.0.1:0", addr)
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return "", err
-	}
+// serveControl returns where control is.
+func serveControl(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, l net.Listener) string {
 	server := &http.Server{Handler: control.Handler(m), ReadHeaderTimeout: 5 * time.Second}
 	group.Go(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -208,5 +200,5 @@ func serveControl(ctx context.Context, group *errgroup.Group, m *znpsim.Medium, 
 		<-ctx.Done()
 		return server.Close()
 	})
-	return "http://" + l.Addr().String(), nil
+	return "http://" + l.Addr().String()
 }

@@ -133,12 +133,13 @@ func TestBadFlags(t *testing.T) {
 		{"two of a name", []string{"-dongle", "name=a,tcp=:1", "-dongle", "name=a,tcp=:2"}, "two sticks"},
 		{"a stick to form that is not there", []string{"-dongle", "name=a,tcp=:1", "-form", "b"}, "no such stick"},
 		{"a channel of another band", []string{"-network", "channel=3"}, "11 to 26"},
+		{"a flag that is not there", []string{"-dongel", "name=a"}, "(znp-sim -h helps)"},
 		{"a short key", []string{"-network", "key=00"}, "32 hex digits"},
 	}
 	for _, tt := range tests {
 		var stderr bytes.Buffer
-		if c := run(context.Background(), tt.args, io.Discard, &stderr); c != 2 || !strings.Contains(stderr.String(), tt.want) {
-			t.Errorf("%s: exit %d, %q; want 2 and %q", tt.name, c, stderr.String(), tt.want)
+		if c := run(context.Background(), tt.args, io.Discard, &stderr); c != 2 || !strings.Contains(stderr.String(), tt.want) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: exit %d, %q; want 2 and one line with %q", tt.name, c, stderr.String(), tt.want)
 		}
 	}
 }
@@ -148,5 +149,48 @@ func TestControlStaysOnLoopback(t *testing.T) {
 	c := run(context.Background(), []string{"-dongle", "name=a,tcp=127.0.0.1:0", "-control", "0.0.0.0:0"}, io.Discard, &stderr)
 	if c != 1 || !strings.Contains(stderr.String(), "loopback") {
 		t.Errorf("exit %d, %q", c, stderr.String())
+	}
+}
+
+// A start that fails says what to do, and leaves nothing behind.
+func TestPortTrouble(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken, dir := l.Addr().String(), t.TempDir()
+	image := filepath.Join(dir, "a.json")
+	for _, tt := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a stick's port is in use", []string{"-dongle", "name=b,tcp=" + taken}, "choose another port, or 0"},
+		{"the control port is in use", []string{"-control", taken}, "choose another port, or 0"},
+		{"the link's directory is missing", []string{"-dongle", "name=b,pty=" + dir + "/x/y"}, "make it first: mkdir -p " + dir + "/x"},
+		{"the link is something else", []string{"-dongle", "name=b,pty=" + dir}, "is not a link; choose another name"},
+	} {
+		var stderr bytes.Buffer
+		args := append([]string{"-dongle", "name=a,tcp=127.0.0.1:0,image=" + image, "-form", "a"}, tt.args...)
+		if c := run(context.Background(), args, io.Discard, &stderr); c != 1 || !strings.Contains(stderr.String(), tt.want) {
+			t.Errorf("%s: exit %d, %q; want 1 and %q", tt.name, c, stderr.String(), tt.want)
+		}
+		if _, err := os.Stat(image); err == nil {
+			t.Errorf("%s: an image was made", tt.name)
+		}
+	}
+}
+
+// The example in the help works where it is typed.
+func TestExample(t *testing.T) {
+	t.Chdir(t.TempDir())
+	_, text, _ := strings.Cut(usage, "  znp-sim ")
+	text, _, _ = strings.Cut(text, "\n\n")
+	// Any free port: the one in the text may be taken on this machine.
+	text = strings.NewReplacer("\\\n", " ", ":6638", ":0").Replace(text)
+	at, _ := sim(t, strings.Fields(text)...)
+	if at.Sticks["attic"] != "attic.tty" || at.Control == "" {
+		t.Errorf("ready with %+v", at)
 	}
 }

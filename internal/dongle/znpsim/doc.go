@@ -6,7 +6,7 @@
 //	medium := znpsim.NewMedium(znpsim.MediumOptions{})
 //	stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "attic", Medium: medium, Image: znpsim.FormedImage(id)})
 //	lamp := medium.AddDevice(znpsim.DeviceSpec{Name: "lamp", Kind: znpsim.Lamp, Network: id})
-//	go stick.ServePTY(ctx, "/tmp/x/attic")
+//	go stick.ServePTY(ctx, "attic.tty")
 //
 // Time comes from package time, so that all of it runs inside testing/synctest. One
 // lock guards a medium with everything on it; nothing that waits happens under it.
