@@ -75,6 +75,7 @@ func exitCode(err error) int {
 		own      *exitError
 		usage    usageError
 		problems *config.Problems
+		unread   *config.ReadError
 		refused  *network.RefusedError
 		open     *engine.UnsettledError
 	)
@@ -83,7 +84,7 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, &own):
 		return own.code
-	case errors.As(err, &usage), errors.As(err, &problems):
+	case errors.As(err, &usage), errors.As(err, &problems), errors.As(err, &unread):
 		return exitUsage
 	case errors.As(err, &open):
 		return exitNeedsHelp

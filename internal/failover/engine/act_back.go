@@ -84,7 +84,7 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	if e.prog.BegunAct(plan.ActStart) && !e.raised {
+	if e.targetMayHaveSpoken() && !e.raised {
 		more, err := e.raiseOld(ctx, x, s)
 		if err != nil {
 			return nil, err
@@ -92,18 +92,39 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 		e.raised = true
 		saw = append(saw, more...)
 	}
-	o, err := x.Observe(ctx)
-	if err != nil {
+	if err := e.letItEnd(ctx, x); err != nil {
 		return nil, err
 	}
 	if _, err := e.startService(ctx, x); err != nil {
 		return nil, err
 	}
 	more, err := e.answersAgain(ctx, s.Node)
-	if err == nil && o.Active() { // a stop that was asked for earlier may still be under way
-		err = e.staysUp(ctx, x, time.Now())
-	}
 	return append(saw, more...), err
+}
+
+// targetMayHaveSpoken: it was to start, or it was loaded and nobody watched since.
+func (e *execution) targetMayHaveSpoken() bool {
+	return e.prog.BegunAct(plan.ActStart) || (e.resumed && e.prog.BegunAct(plan.ActLoad))
+}
+
+// letItEnd waits for an old active that still runs, since the stop that this run
+// asked for may be under way and slow. One that goes on running was never stopped,
+// or does not obey, and serves the home.
+func (e *execution) letItEnd(ctx context.Context, x Node) error {
+	o, err := x.Observe(ctx)
+	if err != nil || o.Stopped() || e.raised {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, e.net.Timing.Stop)
+	defer cancel()
+	if _, err := awaitNode(wait, x, network.Observation.Stopped); err == nil {
+		return nil
+	}
+	o, err = x.Observe(ctx)
+	if err == nil && !o.Active() && !o.Stopped() {
+		err = fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
+	}
+	return err
 }
 
 // raiseOld lifts the counters of the old stick, in HOLD, above everything the target
@@ -121,13 +142,13 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err != nil {
 		return nil, err
 	}
-	if err := e.isOurNetwork(now.Image); err != nil {
-		return nil, err
-	}
 	if _, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, now.Image.Encode()); err != nil {
 		return nil, fmt.Errorf("keep the image of the stick: %w", err)
 	}
-	img := now.Image.Clone()
+	img, err := e.wholeAgain(now.Image)
+	if err != nil {
+		return nil, err
+	}
 	margin, err := e.overtakeTarget(img)
 	if err != nil {
 		return nil, err
@@ -148,6 +169,22 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 		return nil, err
 	}
 	return loaded(rep, floors.NWK), nil
+}
+
+// wholeAgain is what the old stick holds now, or, where an earlier way back was cut
+// off in mid-load, what it held when it was silenced, above both.
+func (e *execution) wholeAgain(now *nvimage.Image) (*nvimage.Image, error) {
+	img := now.Clone()
+	if now.Resumable() != nil {
+		source, err := e.image(e.facts.StickImage)
+		if err != nil {
+			return nil, err
+		}
+		if img, err = nvimage.Successor(source, now, nvimage.Floors{}); err != nil {
+			return nil, err
+		}
+	}
+	return img, e.isOurNetwork(img)
 }
 
 // overtakeTarget lifts img to the counters of the target's stick and returns the
@@ -176,5 +213,10 @@ func (e *execution) answersAgain(ctx context.Context, node string) ([]string, er
 		e.facts.Unproven = err.Error()
 		got = []string{"unproven: " + err.Error()}
 	}
-	return append(saw, got...), e.remember(func(r *network.Record) { r.Unproven = e.facts.Unproven })
+	return append(saw, got...), e.remember(func(r *network.Record) {
+		if r.Active != node {
+			r.Active, r.Since = node, time.Now()
+		}
+		r.Unproven = e.facts.Unproven
+	})
 }

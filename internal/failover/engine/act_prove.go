@@ -14,6 +14,7 @@ import (
 const (
 	refreshPatience = 3 * time.Second
 	askPatience     = 5 * time.Second
+	lookGrace       = 20 * time.Second // for a look that fails when the watch is over
 )
 
 // errEnded is a Zigbee2MQTT whose process is gone.
@@ -37,7 +38,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 	saw = append(saw, fmt.Sprintf("same network, %d devices", len(e.facts.Before.Devices)))
 	heard, err := e.witnesses(ctx)
-	if err != nil && !e.resumed {
+	if err != nil && !e.lenient {
 		return nil, err
 	}
 	if err != nil { // they had answered long ago, before a controller was lost
@@ -90,13 +91,13 @@ func (e *execution) sameNetwork(ctx context.Context, info BridgeInfo) error {
 	if e.resumed { // published before this process began to listen
 		since = time.Time{}
 	}
-	devices, err := e.net.Bridge.Devices(ctx, since)
+	devices, err := e.devicesSince(ctx, since)
 	if err != nil {
 		return err
 	}
 	now := baseline(info, devices)
 	diff := e.facts.Before.identity(now)
-	if !e.resumed { // while no controller watched, people may have paired and removed
+	if !e.lenient { // while no controller watched, people may have paired and removed
 		diff = append(diff, e.facts.Before.devices(now)...)
 	}
 	if len(diff) > 0 {
@@ -105,8 +106,20 @@ func (e *execution) sameNetwork(ctx context.Context, info BridgeInfo) error {
 	return nil
 }
 
+// devicesSince asks again while there is time: one lost answer is no reason for a
+// second outage.
+func (e *execution) devicesSince(ctx context.Context, since time.Time) ([]BridgeDevice, error) {
+	for {
+		devices, err := e.net.Bridge.Devices(ctx, since)
+		if err == nil || sleep(ctx, lookEvery) != nil {
+			return devices, err
+		}
+	}
+}
+
 // witnesses asks those who answered before, again and again until one answers.
 func (e *execution) witnesses(ctx context.Context) ([]string, error) {
+	e.facts.Unproven = ""
 	if len(e.facts.Witnesses) == 0 {
 		e.facts.Unproven = "no device could be asked"
 		return []string{"unproven: no device had answered before either"}, nil
@@ -142,7 +155,8 @@ func (e *execution) staysUp(ctx context.Context, x Node, since time.Time) error 
 		if back := e.cameBack(ctx, x.Name()); back != nil {
 			return back
 		}
-		if time.Since(since) >= e.net.Timing.Watch {
+		over := time.Since(since) - e.net.Timing.Watch
+		if over >= 0 && (err == nil || over > lookGrace) {
 			return err
 		}
 		if serr := sleep(ctx, lookEvery); serr != nil {

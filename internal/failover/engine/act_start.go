@@ -91,6 +91,9 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	st, err := lookSilent(ctx, x)
+	if errors.Is(err, errOnAir) && e.turning { // its Zigbee2MQTT is gone, its stick goes on
+		return e.resetOrphan(ctx, x)
+	}
 	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
 		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
 	}
@@ -105,15 +108,36 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return "", errors.Join(err, merr)
 	}
 	at, proven := r.Silent[x.Name()]
-	if !proven {
+	if !proven || at.Before(e.began) { // before this process: anybody may have started it
 		return "", err
 	}
 	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since",
 		x.Name(), err, at.Format(time.TimeOnly)), nil
 }
 
-// errSpeaks is evidence that a node may be on air, as opposed to no evidence.
-var errSpeaks = errors.New("it may be on air")
+var (
+	// errSpeaks is evidence that a node may be on air, as opposed to no evidence.
+	errSpeaks = errors.New("it may be on air")
+	// errOnAir is a stick on air that nobody drives.
+	errOnAir = fmt.Errorf("%w without anybody driving it", errSpeaks)
+)
+
+// resetOrphan silences a stick whose Zigbee2MQTT is gone.
+func (e *execution) resetOrphan(ctx context.Context, x Node) (string, error) {
+	silence, err := x.Reset(ctx)
+	if err != nil {
+		return "", err
+	}
+	if _, err := e.silent(x.Name(), silence); err != nil {
+		return "", err
+	}
+	saw := fmt.Sprintf("the stick of %s was left on air; reset, it says %s", x.Name(), silence.State)
+	if x.Name() == e.plan.To {
+		saw += "; " + e.learn(ctx, x, plan.Step{Node: x.Name()})
+		e.raised = false
+	}
+	return saw, nil
+}
 
 func lookSilent(ctx context.Context, x Node) (network.StickState, error) {
 	o, err := lookPastHelper(ctx, x)
@@ -125,7 +149,7 @@ func lookSilent(ctx context.Context, x Node) (network.StickState, error) {
 	}
 	st, err := x.InspectStick(ctx)
 	if err == nil && !st.Silent {
-		return st, fmt.Errorf("%w: its stick is in state %s", errSpeaks, st.State)
+		return st, fmt.Errorf("%w: its stick is in state %s", errOnAir, st.State)
 	}
 	return st, err
 }

@@ -239,6 +239,7 @@ func TestStopSlowerThanItsBudget(t *testing.T) {
 		if got := switchover(t, controller(h, inmem.NewStores()), "cellar"); got.Outcome != plan.RolledBack {
 			t.Fatalf("got %s, %v", got.Outcome, got.Err)
 		}
+		time.Sleep(2 * time.Minute) // the stop would have ended by now
 		settled(t, h, "attic")
 	})
 }

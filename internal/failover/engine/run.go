@@ -57,8 +57,11 @@ type execution struct {
 	facts Facts
 	watch Watch
 
-	resumed bool // an earlier process began this run
-	raised  bool // this process has raised the old stick's counters
+	resumed bool      // an earlier process began this run
+	began   time.Time // this process took the run up
+	lenient bool      // the target has served for long: devices may have come and gone
+	turning bool      // on the way back
+	raised  bool      // this process has raised the old stick's counters
 }
 
 // begin journals the plan before anything else happens.
@@ -78,7 +81,7 @@ func (c *Controller) begin(n *Network, p plan.Plan, w Watch) (*execution, error)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &execution{c: c, net: n, plan: p, prog: prog, log: log, watch: w}, nil
+	return &execution{c: c, net: n, plan: p, prog: prog, log: log, watch: w, began: time.Now()}, nil
 }
 
 // runID sorts by time and is unique as long as one controller owns the journal.
@@ -92,7 +95,7 @@ func (c *Controller) resume(n *Network, id string, prog plan.Progress, w Watch) 
 	if err != nil {
 		return nil, fmt.Errorf("open the journal of run %s again: %w", id, err)
 	}
-	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true}
+	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true, began: time.Now()}
 	if err := errors.Join(e.restoreFacts(), e.doubt()); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
@@ -197,6 +200,10 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 	if len(undo) == 0 {
 		return e.end(plan.GivenUp, cause)
 	}
+	if err := e.mayTurn(ctx); err != nil {
+		return e.unsettled(undo[0], cause, err)
+	}
+	e.turning = true
 	if e.prog.WalkBack == "" {
 		if err := e.note(plan.EventWalkBack, plan.Step{}, nil, reason(cause), 0); err != nil {
 			return e.unsettled(undo[0], cause, err)
@@ -217,6 +224,28 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 	return e.end(plan.RolledBack, cause)
 }
 
+// mayTurn keeps a target on air that runs while the old active cannot even be looked
+// at: silencing it would leave the home with nothing.
+func (e *execution) mayTurn(ctx context.Context) error {
+	if !e.prog.BegunAct(plan.ActStart) || e.prog.UndoneAct(plan.ActStart) {
+		return nil
+	}
+	to, err1 := e.net.node(e.plan.To)
+	from, err2 := e.net.node(e.plan.From)
+	if err := errors.Join(err1, err2); err != nil {
+		return err
+	}
+	if o, err := to.Observe(ctx); err != nil || !o.Active() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, sightPatience)
+	defer cancel()
+	if _, err := awaitNode(ctx, from, func(network.Observation) bool { return true }); err != nil {
+		return fmt.Errorf("%s stays on air, since %s cannot take over: %w", e.plan.To, e.plan.From, err)
+	}
+	return nil
+}
+
 func reason(cause error) string {
 	if cause == nil {
 		return "the controller was restarted"
@@ -231,7 +260,7 @@ func (e *execution) undo(ctx context.Context, s plan.Step) error {
 		return &haltError{err}
 	}
 	began := time.Now()
-	saw, err := actOf(s.Act).undo(e, ctx, s)
+	saw, err := e.tryUndo(ctx, s)
 	took := time.Since(began)
 	if err != nil {
 		if jerr := e.note(plan.EventUndoFailed, s, nil, err.Error(), took); jerr != nil {
@@ -245,17 +274,34 @@ func (e *execution) undo(ctx context.Context, s plan.Step) error {
 	return nil
 }
 
+const (
+	undoTries = 4
+	undoPause = 5 * time.Second
+)
+
+// tryUndo repeats what may have failed by chance: the home may be dark, and every
+// undo looks before it acts.
+func (e *execution) tryUndo(ctx context.Context, s plan.Step) (saw []string, err error) {
+	for try := 1; ; try++ {
+		saw, err = actOf(s.Act).undo(e, ctx, s)
+		if err == nil || try == undoTries || sleep(ctx, undoPause) != nil {
+			return saw, err
+		}
+	}
+}
+
 func (e *execution) unsettled(s plan.Step, cause, err error) Ended {
 	return Ended{Run: e.plan.ID, Outcome: plan.NeedsHelp, Plan: e.plan, Facts: e.facts,
 		Err: &UnsettledError{Run: e.plan.ID, Step: s, Cause: cause, Err: err}}
 }
 
+// end closes the run. One whose end cannot be written down is not over: the next
+// start would take it up under a newer one.
 func (e *execution) end(o plan.Outcome, cause error) Ended {
-	err := e.note(plan.EventEnded, plan.Step{}, nil, string(o), 0)
-	if cause != nil {
-		err = errors.Join(cause, err)
+	if err := e.note(plan.EventEnded, plan.Step{}, nil, string(o), 0); err != nil {
+		return e.unsettled(plan.Step{Title: "write down that the run is " + string(o)}, cause, err)
 	}
-	return Ended{Run: e.plan.ID, Outcome: o, Plan: e.plan, Facts: e.facts, Err: err}
+	return Ended{Run: e.plan.ID, Outcome: o, Plan: e.plan, Facts: e.facts, Err: cause}
 }
 
 // evidence is the Data of a done or undone line.

@@ -24,6 +24,10 @@ type Request struct {
 	AcceptChange bool
 }
 
+// sightPatience is how long a target may take to be looked at after a restart of the
+// controller.
+const sightPatience = time.Minute
+
 // Switchover moves a network to a node. A run that was cut off before is
 // finished or taken back first; when that leaves anything open, nothing else is
 // begun.
@@ -140,29 +144,46 @@ func (c *Controller) recover(ctx context.Context, n *Network, w Watch) error {
 // seen now allows. A target that has served for long is not taken back: that would
 // cost the home what happened since. Then a person is asked.
 func (e *execution) takeUp(ctx context.Context) Ended {
-	if e.prog.AfterCrash(e.targetRuns(ctx)) == plan.Back {
-		return e.walkBack(ctx, nil)
+	if _, more := e.prog.NextForward(); !more {
+		return e.end(plan.Completed, nil)
 	}
-	served := time.Since(e.prog.Last)
+	target, seen := e.sight(ctx)
+	e.lenient = target.Served
+	switch e.prog.AfterCrash(target) {
+	case plan.Back:
+		return e.walkBack(ctx, nil)
+	case plan.Ask:
+		return e.open("look at the target", fmt.Errorf("%s was to start and may serve the home; make it reachable, then try again: %w", e.plan.To, seen))
+	}
 	err := e.forward(ctx)
 	var halt *haltError
-	switch t := e.net.Timing; {
+	switch {
 	case err == nil:
 		return e.end(plan.Completed, nil)
-	case errors.As(err, &halt) || served > t.Start+t.Prove+t.Watch:
-		return Ended{Run: e.plan.ID, Outcome: plan.NeedsHelp, Plan: e.plan, Facts: e.facts,
-			Err: &UnsettledError{Run: e.plan.ID, Step: plan.Step{Title: "finish the move"}, Err: err}}
+	case errors.As(err, &halt) || target.Served:
+		return e.open("finish the move", err)
 	}
 	return e.walkBack(ctx, err)
 }
 
-func (e *execution) targetRuns(ctx context.Context) bool {
+func (e *execution) open(what string, err error) Ended {
+	return e.unsettled(plan.Step{Title: what}, nil, err)
+}
+
+// sight looks at the target, more than once if need be: a look that fails says
+// nothing about what runs.
+func (e *execution) sight(ctx context.Context) (plan.Sight, error) {
 	x, err := e.net.node(e.plan.To)
-	if err != nil {
-		return false
+	if err != nil { // a sync has no target
+		return plan.Sight{}, err
 	}
-	o, err := x.Observe(ctx)
-	return err == nil && o.Active()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sightPatience)
+	defer cancel()
+	o, err := awaitNode(ctx, x, func(network.Observation) bool { return true })
+	t := e.net.Timing
+	began, _ := e.prog.BeganAct(plan.ActStart)
+	served := time.Now().Round(0).Sub(began.Round(0))
+	return plan.Sight{Known: err == nil, Runs: err == nil && o.Active(), Served: served < 0 || served > t.Start+t.Prove+t.Watch}, err
 }
 
 // Recover does only that, for a controller that starts. It returns nil when no run

@@ -313,11 +313,11 @@ func TestUnfenceableTargetIsNotTakenBack(t *testing.T) {
 			t.Fatalf("a new switchover was begun over an open one: %v", err)
 		}
 		h.SetFault(nil)
-		h.Host("cellar").SetReachable(true)
+		h.Host("cellar").SetReachable(true) // it has served the home meanwhile
 		if err := controller(h, s).Recover(context.Background(), "", quiet); err != nil {
 			t.Fatal(err)
 		}
-		settled(t, h, "attic")
+		settled(t, h, "cellar")
 	})
 }
 

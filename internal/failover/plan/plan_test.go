@@ -81,7 +81,7 @@ func TestReplay(t *testing.T) {
 	tests := []struct {
 		name string
 		log  []plan.Entry
-		runs bool
+		runs bool // the target, just started
 		way  plan.Way
 		undo []string
 	}{
@@ -105,8 +105,8 @@ func TestReplay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.AfterCrash(tt.runs) != tt.way {
-				t.Errorf("goes %s, want %s", got.AfterCrash(tt.runs), tt.way)
+			if got.AfterCrash(plan.Sight{Known: true, Runs: tt.runs}) != tt.way {
+				t.Errorf("goes %s, want %s", got.AfterCrash(plan.Sight{Known: true, Runs: tt.runs}), tt.way)
 			}
 			var undo []string
 			for _, s := range got.ToUndo() {
@@ -114,6 +114,30 @@ func TestReplay(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.undo, undo); diff != "" {
 				t.Errorf("undo (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDoubtAboutTheTargetAsks(t *testing.T) {
+	p := example()
+	started := []plan.Entry{{Event: plan.EventBegin, Step: step(t, p, plan.ActStart)}}
+	turned := append(started, plan.Entry{Event: plan.EventWalkBack})
+	for _, tt := range []struct {
+		name   string
+		log    []plan.Entry
+		target plan.Sight
+		want   plan.Way
+	}{
+		{"asks when the target cannot be looked at", started, plan.Sight{}, plan.Ask},
+		{"goes on when it has served since the way back was given up", turned, plan.Sight{Known: true, Runs: true, Served: true}, plan.Forward},
+		{"goes on turning back when that was just now", turned, plan.Sight{Known: true, Runs: true}, plan.Back},
+		{"goes on with one that has served", started, plan.Sight{Known: true, Runs: true, Served: true}, plan.Forward},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := plan.Replay(entries(t, p, tt.log...))
+			if err != nil || got.AfterCrash(tt.target) != tt.want {
+				t.Errorf("got %s, %v; want %s", got.AfterCrash(tt.target), err, tt.want)
 			}
 		})
 	}

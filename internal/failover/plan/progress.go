@@ -49,6 +49,7 @@ const (
 type Progress struct {
 	Plan     Plan
 	Begun    map[string]bool
+	Since    map[string]time.Time       // when a step began first
 	Done     map[string]json.RawMessage // evidence by step id
 	Undone   map[string]bool
 	Evidence json.RawMessage // of the last step that was done or undone
@@ -65,7 +66,7 @@ var ErrNoPlan = errors.New("the journal has no plan in its first line")
 
 // Replay reads a journal back. It fails with ErrNoPlan when nothing was planned.
 func Replay(entries []Entry) (Progress, error) {
-	p := Progress{Begun: map[string]bool{}, Done: map[string]json.RawMessage{}, Undone: map[string]bool{}}
+	p := Progress{Begun: map[string]bool{}, Since: map[string]time.Time{}, Done: map[string]json.RawMessage{}, Undone: map[string]bool{}}
 	if len(entries) == 0 || entries[0].Event != EventPlanned {
 		return p, ErrNoPlan
 	}
@@ -89,7 +90,9 @@ func (p *Progress) apply(e Entry) {
 	switch e.Event {
 	case EventPlanned, EventFailed:
 	case EventBegin:
-		p.Begun[e.Step] = true
+		if !p.Begun[e.Step] {
+			p.Begun[e.Step], p.Since[e.Step] = true, e.At
+		}
 	case EventDone:
 		p.Done[e.Step], p.Evidence = e.Data, e.Data
 	case EventWalkBack:
@@ -120,20 +123,57 @@ func (p Progress) BegunAct(a Act) bool {
 	return false
 }
 
-// Way is the direction an interrupted run goes on.
+// BeganAct is when the step of that kind began first.
+func (p Progress) BeganAct(a Act) (time.Time, bool) {
+	for _, s := range p.Plan.Steps {
+		if at, ok := p.Since[s.ID]; ok && s.Act == a {
+			return at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// UndoneAct says whether a step of that kind was taken back.
+func (p Progress) UndoneAct(a Act) bool {
+	for _, s := range p.Plan.Steps {
+		if s.Act == a && p.Undone[s.ID] {
+			return true
+		}
+	}
+	return false
+}
+
+// A Way is how a run goes on that an earlier controller left.
 type Way string
 
 const (
 	Forward Way = "forward"
 	Back    Way = "back"
+	Ask     Way = "ask" // touch nothing, tell a person
 )
 
-// AfterCrash decides how a run that a controller left behind goes on. targetRuns
-// says that the target's Zigbee2MQTT was seen to run just now: then going on is
-// shorter than turning back, and as safe. Otherwise the old active is brought back,
-// since what was loaded onto the target may be too old to speak with.
-func (p Progress) AfterCrash(targetRuns bool) Way {
-	if p.WalkBack == "" && p.BegunAct(ActStart) && targetRuns {
+// A Sight is what was seen of the target of such a run.
+type Sight struct {
+	Known  bool // it could be looked at
+	Runs   bool // its Zigbee2MQTT runs
+	Served bool // it was to start so long ago that it may have served the home since
+}
+
+// AfterCrash decides how a run that a controller left behind goes on. Before the
+// target was to start, and once it was silenced again, the old active is brought
+// back. A target that runs is gone on with, as that is as safe and shorter, also when
+// a way back was given up so long ago that it has served the home since; one that
+// cannot be looked at is left alone. One that does not run was loaded too long ago to
+// speak: back.
+func (p Progress) AfterCrash(target Sight) Way {
+	switch {
+	case !p.BegunAct(ActStart) || p.UndoneAct(ActStart):
+		return Back
+	case !target.Known:
+		return Ask
+	case !target.Runs:
+		return Back
+	case p.WalkBack == "" || target.Served:
 		return Forward
 	}
 	return Back

@@ -70,6 +70,9 @@ func (x *Host) SlowStop(d time.Duration) { x.locked(func() { x.endWait = d }) }
 // HelperBusy lets a helper of a lost controller hold the stick for that long.
 func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now().Add(d) }) }
 
+// PowerCycleStick boots the stick: it is silent until somebody starts it.
+func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
+
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
 
