@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -14,9 +15,14 @@ import (
 )
 
 // Observe asks the service manager and looks at processes, tty and disk. It is an
-// error when the look cannot see every process: an empty list would prove nothing.
+// error when the look cannot see every process: an empty list would prove nothing. A
+// look whose connection was lost under it is repeated once: it changes nothing.
 func (n *Node) Observe(ctx context.Context) (network.Observation, error) {
 	o, err := n.observe(ctx)
+	var lost *remote.LostError
+	if errors.As(err, &lost) && ctx.Err() == nil {
+		o, err = n.observe(ctx)
+	}
 	return o, n.wrap("look at the host", err)
 }
 
