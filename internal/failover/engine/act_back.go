@@ -163,7 +163,8 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err := e.willUse(img); err != nil {
 		return nil, err
 	}
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-back-%d", e.plan.ID, e.prog.Seq), Want: img,
+	e.raises++ // each try has an image of its own, so it is a run of its own
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-back-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: img,
 		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
 	if err != nil {
 		return nil, err

@@ -77,6 +77,11 @@ func (e *execution) guard(s generation.Summary) error {
 	if e.facts.Before != nil {
 		why = e.facts.Before.unlike(s)
 	}
+	// A key that was edited since Zigbee2MQTT started would make the target form or
+	// restore another network.
+	if key := e.facts.KeyFingerprint; key != "" && s.KeyFingerprint != "" && s.KeyFingerprint != key {
+		why = append(why, fmt.Sprintf("its network key (%s) is not the one on the stick (%s)", s.KeyFingerprint, key))
+	}
 	last, err := e.c.parts.Shelf.Latest(e.net.Name)
 	switch {
 	case err == nil && !e.plan.Accept:

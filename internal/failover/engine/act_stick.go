@@ -64,7 +64,11 @@ func (e *execution) readStick(ctx context.Context, s plan.Step) ([]string, error
 	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(counters.NWK, time.Now()) }); err != nil {
 		return nil, err
 	}
-	e.facts.StickImage, e.facts.Stick = blob, got.Stick
+	id, err := got.Image.Identity()
+	if err != nil {
+		return nil, err
+	}
+	e.facts.StickImage, e.facts.Stick, e.facts.KeyFingerprint = blob, got.Stick, id.Key.Fingerprint()
 	return []string{fmt.Sprintf("%s, %d items, frame counter %d", got.Stick, got.Image.Len(), counters.NWK)}, nil
 }
 

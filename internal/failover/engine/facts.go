@@ -23,6 +23,9 @@ type Facts struct {
 	StickImage string        `json:"stick_image,omitempty"` // blob: the network's memory
 	Stick      nvimage.Stick `json:"stick,omitzero"`        // the stick it was read from
 
+	// KeyFingerprint is that of the network key on the stick.
+	KeyFingerprint string `json:"key_fingerprint,omitempty"`
+
 	// TargetImage is the blob of what the target's stick held after it was silenced
 	// again; "" when it was not, or could not be read.
 	TargetImage string `json:"target_image,omitempty"`

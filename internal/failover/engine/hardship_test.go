@@ -286,3 +286,17 @@ func TestForeignNetworkIsNotSynced(t *testing.T) {
 		}
 	})
 }
+
+// TestEditedKeyNeverReachesAStart: the key in the configuration was edited while
+// Zigbee2MQTT ran, which reads it only at its start.
+func TestEditedKeyNeverReachesAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome("attic", "cellar")
+		h.Host("attic").EditKey("00000000")
+		got := switchover(t, controller(h, inmem.NewStores()), "cellar")
+		if got.Outcome != plan.RolledBack || !strings.Contains(got.Err.Error(), "network key") {
+			t.Fatalf("got %s, %v", got.Outcome, got.Err)
+		}
+		settled(t, h, "attic")
+	})
+}

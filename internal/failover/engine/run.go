@@ -57,6 +57,7 @@ type execution struct {
 	lenient bool      // the target has served for long: devices may have come and gone
 	turning bool      // on the way back
 	raised  bool      // this process has raised the old stick's counters
+	raises  int       // how often it has tried
 }
 
 // begin journals the plan before anything else happens.

@@ -45,7 +45,9 @@ type Host struct {
 
 	data, staging, previous map[string]string
 	mark                    string
-	promoted                string // run of the last promotion
+	editedKey               string            // fingerprint of a key edited in the configuration since
+	promoted                string            // run of the last promotion
+	loads                   map[string]string // image hash by run
 }
 
 var _ engine.Node = (*Host)(nil)
@@ -72,6 +74,9 @@ func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now
 
 // PowerCycleStick boots the stick: it is silent until somebody starts it.
 func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
+
+// EditKey makes the configuration name another network key than the stick holds.
+func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
 
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }

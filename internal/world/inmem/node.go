@@ -118,6 +118,10 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		if err := nvimage.CheckFit(l.Want, l.From, x.nv, x.stick, nvimage.Fit{AnyRevision: l.AnyRevision}); err != nil {
 			return err
 		}
+		if before, known := x.loads[l.Run]; known && before != l.Want.Hash() {
+			return fmt.Errorf("run %s was begun with another image", l.Run)
+		}
+		x.loads[l.Run] = l.Want.Hash()
 		x.fallsLocked(l.Want)
 		r = network.LoadReport{Written: len(nvimage.Diff(l.Want, x.nv)), Before: x.nv, State: "HOLD"}
 		x.nv = l.Want.Clone()
@@ -158,6 +162,9 @@ func (x *Host) Capture(ctx context.Context, depot engine.Depot) (c network.Captu
 	c.Summary = generation.Summary{Devices: len(x.home.Devices)}
 	if id, err := x.Stick().Identity(); err == nil {
 		c.Summary.PanID, c.Summary.Coordinator, c.Summary.KeyFingerprint = id.PanID.String(), id.IEEE.String(), id.Key.Fingerprint()
+		if x.editedKey != "" {
+			c.Summary.KeyFingerprint = x.editedKey
+		}
 	}
 	return c, nil
 }
