@@ -31,8 +31,9 @@ type process struct {
 	exited         bool // its id may belong to somebody else
 }
 
-// start runs line in a process group of its own, or returns nil.
-func (h *Host) start(l net.Conn, ch ssh.Channel, line string) *process {
+// start runs line in a process group of its own, or returns nil. Whoever starts a
+// process attends it.
+func (h *Host) start(line string) *process {
 	h.record(line)
 	p, err := newProcess(line, h.home, h.env)
 	if err != nil {
@@ -47,7 +48,6 @@ func (h *Host) start(l net.Conn, ch ssh.Channel, line string) *process {
 	}
 	p.releaseChildEnds()
 	h.running[p] = true
-	h.work.Go(func() { h.attend(l, ch, p, line) })
 	return p
 }
 

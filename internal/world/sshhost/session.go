@@ -84,18 +84,22 @@ func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request)
 	var p *process
 	for r := range requests {
 		var arg struct{ Value string }
-		ok := false
+		ok, then := false, func() {}
 		switch r.Type {
 		case "exec":
 			if ok = p == nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
-				p = h.start(l, ch, arg.Value)
+				p = h.start(arg.Value)
 				ok = p != nil
+			}
+			if ok {
+				started := p
+				then = func() { h.attend(l, ch, started, arg.Value) }
 			}
 		case "subsystem":
 			ok = ssh.Unmarshal(r.Payload, &arg) == nil && arg.Value == "sftp" && !h.noSFTP
 			if ok {
 				h.record("subsystem sftp")
-				h.work.Go(func() { h.serveFiles(ch) })
+				then = func() { h.serveFiles(ch) }
 			}
 		case "signal":
 			if ok = p != nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
@@ -105,6 +109,7 @@ func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request)
 		if r.WantReply {
 			_ = r.Reply(ok, nil)
 		}
+		h.work.Go(then) // after the answer: a quick command would close the channel before it
 	}
 	if p != nil {
 		p.hangUp()

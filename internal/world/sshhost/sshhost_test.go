@@ -230,3 +230,32 @@ func TestCloseEndsEverything(t *testing.T) {
 		t.Errorf("second close: %v", err)
 	}
 }
+
+// Many commands end before the request that started them is answered.
+func TestQuickCommandIsAnsweredFirst(t *testing.T) {
+	client := dial(t, start(t, sshhost.Options{}))
+	failed := make(chan error)
+	for range 8 {
+		go func() {
+			var err error
+			for i := 0; i < 60 && err == nil; i++ {
+				err = quick(client)
+			}
+			failed <- err
+		}()
+	}
+	for range 8 {
+		if err := <-failed; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func quick(client *ssh.Client) error {
+	s, err := client.NewSession()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return s.Run("true")
+}
