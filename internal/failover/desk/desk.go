@@ -1,0 +1,76 @@
+// Package desk is where requests arrive and from where news goes out. It looks at
+// every network at intervals, keeps what was seen, runs one plan per network at a
+// time, and tells everybody who listens. The page, MQTT and the traps all stand
+// before the same desk, so none of them can do what another could not.
+//
+// What it does not do: decide to act. It carries out what it is asked for, and after
+// a restart it finishes or takes back what was cut off, unless the network is held.
+package desk
+
+import (
+	"context"
+	"time"
+
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+)
+
+// A Verb is what may be asked for.
+type Verb string
+
+const (
+	Switchover Verb = "switchover" // To may be "" when there is one stand-by
+	Sync       Verb = "sync"
+	Stop       Verb = "stop"  // stop Zigbee2MQTT on To and silence its stick
+	Start      Verb = "start" // start the node that was active last, when nobody is
+	Hold       Verb = "hold"
+	Release    Verb = "release"
+)
+
+// A Request is something that a person or an automation wants.
+type Request struct {
+	Network string // "" when there is only one
+	Verb    Verb
+	To      string // node; see the verbs
+	By      string // who asks, as it is shown and journaled: "Anna on the page", "MQTT"
+	// AcceptChange takes a capture that is unlike the last good one.
+	AcceptChange bool
+}
+
+// A Preview is what a Request would do if it were made now.
+type Preview struct {
+	Request      Request
+	Plan         plan.Plan          // zero for Hold and Release
+	Steps        []engine.Explained // with the exact remote commands
+	Interruption Interruption
+}
+
+// An Interruption is how long the home is expected to have no Zigbee.
+type Interruption struct {
+	None     bool          // Zigbee goes on all the time
+	Forever  bool          // until somebody starts a node again
+	Expected time.Duration // 0 when it cannot be said
+	Measured bool          // Expected is that of the last move; otherwise an estimate
+	AtMost   time.Duration // sum of what the dark steps may take
+}
+
+// Service is what the desk offers to whoever stands before it.
+type Service interface {
+	// Networks is what was seen last, in the order of the configuration.
+	Networks() []status.Network
+	// Preview says what r would do now. It looks afresh, changes nothing, and fails
+	// with a *network.RefusedError when r would be refused.
+	Preview(ctx context.Context, r Request) (Preview, error)
+	// Ask begins r and returns its run id ("" for Hold and Release, which are done when
+	// it returns). It fails with a *network.RefusedError when nothing was begun; that is
+	// told as an event too. How a run ends is told by events and Networks.
+	Ask(ctx context.Context, r Request) (run string, err error)
+	// Look asks for a fresh look soon and does not wait for it.
+	Look(network string)
+	// Changed returns a channel that is closed at the next change of Networks.
+	Changed() <-chan struct{}
+	// Listen calls tell once for every event from now on, in order, until cancel is
+	// called. tell must return quickly.
+	Listen(tell func(status.Event)) (cancel func())
+}
