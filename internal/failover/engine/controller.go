@@ -75,8 +75,11 @@ func (n *Network) without(skip ...string) []string {
 	return slices.DeleteFunc(n.names(), func(s string) bool { return slices.Contains(skip, s) })
 }
 
-// occupy takes the network for one run.
+// occupy takes the network for one run, unless it is held.
 func (c *Controller) occupy(net, what string) (release func(), err error) {
+	if err := c.notHeld(net, what); err != nil {
+		return nil, err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other, taken := c.busy[net]; taken {
@@ -89,6 +92,20 @@ func (c *Controller) occupy(net, what string) (release func(), err error) {
 		defer c.mu.Unlock()
 		delete(c.busy, net)
 	}, nil
+}
+
+func (c *Controller) notHeld(net, what string) error {
+	if c.parts.Held == nil {
+		return nil
+	}
+	who, err := c.parts.Held(net)
+	if err != nil {
+		return fmt.Errorf("see whether %s is held: %w", net, err)
+	}
+	if who != "" {
+		return &network.RefusedError{What: what, Why: who, Remedy: "release the hold first"}
+	}
+	return nil
 }
 
 // unfinished returns the run of a network that never ended, whatever order the

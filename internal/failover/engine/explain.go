@@ -58,6 +58,14 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		return out
 	case plan.ActWitness, plan.ActRecord:
 		return nil
+	case plan.ActReady:
+		var out []call
+		for _, name := range n.names() {
+			out = append(out, on(name, OpObserve)...)
+		}
+		return append(out, on(s.Node, OpCapture)...)
+	case plan.ActRaise:
+		return on(s.Node, OpObserve, OpReadStick, OpLoadStick)
 	case plan.ActPark:
 		return on(s.Node, OpObserve, OpPark)
 	case plan.ActKeepStick, plan.ActReadStick:

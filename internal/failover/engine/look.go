@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
+	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/readiness"
 )
@@ -19,6 +21,13 @@ type Status struct {
 	Record  network.Record
 	Nodes   []NodeStatus
 	Checks  []readiness.Check
+
+	Views      []readiness.View
+	Bridge     *readiness.Bridge
+	Unfinished string    // run that was cut off, "" when none
+	Generation int       // of the last accepted copy, 0 when there is none
+	LastSync   time.Time // when that copy was made
+	Devices    int       // without the coordinator; -1 when nobody tells
 }
 
 // NodeStatus is one node as it is seen now.
@@ -42,18 +51,48 @@ func (c *Controller) List(ctx context.Context, only string) ([]Status, error) {
 		if only != "" && n.Name != only {
 			continue
 		}
-		in, err := c.look(ctx, n, "", false)
+		st, err := c.status(ctx, n, false)
 		if err != nil {
 			return nil, err
 		}
-		rec, err := c.parts.Memory.Load(n.Name)
-		if err != nil {
-			return nil, err
-		}
-		a := readiness.Assess(in)
-		out = append(out, Status{Network: n.Name, Active: a.Active, Record: rec, Nodes: statuses(in, a.Active), Checks: a.Checks})
+		out = append(out, st)
 	}
 	return out, nil
+}
+
+// Look looks at one network and changes nothing; sticks says whether to ask also the
+// sticks of nodes where nothing runs for their state, which opens them.
+func (c *Controller) Look(ctx context.Context, net string, sticks bool) (Status, error) {
+	n, err := c.network(net)
+	if err != nil {
+		return Status{}, err
+	}
+	return c.status(ctx, n, sticks)
+}
+
+func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Status, error) {
+	in, err := c.look(ctx, n, "", sticks)
+	if err != nil {
+		return Status{}, err
+	}
+	rec, err := c.parts.Memory.Load(n.Name)
+	if err != nil {
+		return Status{}, err
+	}
+	a := readiness.Assess(in)
+	st := Status{Network: n.Name, Active: a.Active, Record: rec, Nodes: statuses(in, a.Active), Checks: a.Checks,
+		Views: in.Views, Bridge: in.Bridge, Unfinished: in.Unfinished, Devices: -1}
+	if in.Bridge != nil && in.Bridge.Err == nil {
+		st.Devices = in.Bridge.Devices
+	}
+	last, err := c.parts.Shelf.Latest(n.Name)
+	if err != nil && !errors.Is(err, generation.ErrNone) {
+		return Status{}, err
+	}
+	if err == nil {
+		st.Generation, st.LastSync = last.Number, last.At
+	}
+	return st, nil
 }
 
 func statuses(in readiness.Input, active string) []NodeStatus {

@@ -37,7 +37,10 @@ type Parts struct {
 	Journal  Journal
 	Shelf    Shelf
 	Memory   Memory
-	Log      *slog.Logger
+	// Held says who holds a network, in a sentence; "" when nobody does. nil: nobody
+	// ever does.
+	Held func(network string) (string, error)
+	Log  *slog.Logger
 }
 
 // A Journal keeps the record of every run. Append returns only after the line is

@@ -42,7 +42,7 @@ func (e *execution) takeUp(ctx context.Context) Ended {
 		return e.end(plan.Completed, nil)
 	}
 	target, seen := e.sight(ctx)
-	e.lenient = target.Served
+	e.lenient = e.lenient || target.Served
 	switch e.prog.AfterCrash(target) {
 	case plan.Back:
 		return e.walkBack(ctx, nil)

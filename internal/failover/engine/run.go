@@ -77,7 +77,8 @@ func (c *Controller) begin(n *Network, p plan.Plan, w Watch) (*execution, error)
 	if err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
-	return &execution{c: c, net: n, plan: p, prog: prog, log: log, watch: w, began: time.Now()}, nil
+	return &execution{c: c, net: n, plan: p, prog: prog, log: log, watch: w, began: time.Now(),
+		lenient: p.Kind == plan.KindStart}, nil
 }
 
 // runID sorts by time and is unique as long as one controller owns the journal.
@@ -91,7 +92,8 @@ func (c *Controller) resume(n *Network, id string, prog plan.Progress, w Watch) 
 	if err != nil {
 		return nil, fmt.Errorf("open the journal of run %s again: %w", id, err)
 	}
-	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true, began: time.Now()}
+	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true, began: time.Now(),
+		lenient: prog.Plan.Kind == plan.KindStart}
 	if err := errors.Join(e.restoreFacts(), e.doubt()); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}

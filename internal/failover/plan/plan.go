@@ -16,6 +16,8 @@ type Kind string
 const (
 	KindSwitchover Kind = "switchover" // planned move of the network
 	KindSync       Kind = "sync"       // bring the stand-bys up to date
+	KindStop       Kind = "stop"       // end Zigbee2MQTT on one node and silence its stick
+	KindStart      Kind = "start"      // start the node that was active last, when nobody is
 )
 
 // An Act is what a step does. The runner knows one Do, one Check and one Undo for
@@ -37,6 +39,8 @@ const (
 	ActStart     Act = "start"      // start Zigbee2MQTT; the target goes on air
 	ActProve     Act = "prove"      // right identity, devices answer, stays up
 	ActRecord    Act = "record"     // the target is the active from now on
+	ActReady     Act = "ready"      // nobody is active, and this node could start
+	ActRaise     Act = "raise"      // lift the counters of a stick that starts on its own memory
 )
 
 // A Step is one thing to do on one node.

@@ -1,0 +1,294 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/readiness"
+)
+
+// StopNode ends Zigbee2MQTT on r.To and silences its stick. It refuses when a run was
+// cut off, since that run's next step may count on the node.
+func (c *Controller) StopNode(ctx context.Context, r Request, w Watch) (Ended, error) {
+	return c.oneNode(ctx, r, w, c.planStop)
+}
+
+// StartNode starts r.To, or the node that was active last when r.To is "", while
+// nobody is active.
+func (c *Controller) StartNode(ctx context.Context, r Request, w Watch) (Ended, error) {
+	return c.oneNode(ctx, r, w, c.planStart)
+}
+
+type planner func(ctx context.Context, n *Network, node string) (plan.Plan, error)
+
+func (c *Controller) oneNode(ctx context.Context, r Request, w Watch, planned planner) (Ended, error) {
+	n, err := c.network(r.Network)
+	if err != nil {
+		return Ended{}, err
+	}
+	release, err := c.occupy(n.Name, "a stop or start of a node")
+	if err != nil {
+		return Ended{}, err
+	}
+	defer release()
+	if err := c.recover(ctx, n, w); err != nil {
+		return Ended{}, err
+	}
+	p, err := planned(ctx, n, r.To)
+	if err != nil {
+		return Ended{}, err
+	}
+	p.Reason, p.Accept = r.Reason, r.AcceptChange
+	return c.carryOut(ctx, n, p, w)
+}
+
+// PlanStop returns the plan that StopNode would carry out now, with the exact remote
+// commands. It changes nothing. PlanStart does the same for StartNode.
+func (c *Controller) PlanStop(ctx context.Context, net, node string) (plan.Plan, []Explained, error) {
+	return c.preview(ctx, net, node, c.planStop)
+}
+
+func (c *Controller) PlanStart(ctx context.Context, net, node string) (plan.Plan, []Explained, error) {
+	return c.preview(ctx, net, node, c.planStart)
+}
+
+func (c *Controller) preview(ctx context.Context, net, node string, planned planner) (plan.Plan, []Explained, error) {
+	n, err := c.network(net)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	p, err := planned(ctx, n, node)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	out, err := explain(n, p)
+	return p, out, err
+}
+
+// planStop needs only that the node can be looked at: two that are active at once is
+// what a stop may be for.
+func (c *Controller) planStop(ctx context.Context, n *Network, node string) (plan.Plan, error) {
+	if node == "" {
+		return plan.Plan{}, &network.RefusedError{What: "stop", Why: "no node was named", Remedy: "name one of " + strings.Join(n.names(), ", ")}
+	}
+	x, err := n.node(node)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	o, err := x.Observe(ctx)
+	if err != nil {
+		return plan.Plan{}, &network.RefusedError{What: "stop " + node, Why: err.Error(), Remedy: "make " + node + " reachable, or pull its stick"}
+	}
+	if err := n.oneOfItsOwn(ctx, x, o); err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.StopNode(n.Name, node, o.Runs(), n.Timing), nil
+}
+
+// oneOfItsOwn refuses to reset a stick that another node drives under another name.
+func (n *Network) oneOfItsOwn(ctx context.Context, x Node, o network.Observation) error {
+	for _, other := range n.Nodes {
+		if other.Name() == x.Name() || o.TTYDevice == "" {
+			continue
+		}
+		seen, err := other.Observe(ctx)
+		if err != nil || seen.TTYDevice != o.TTYDevice || !seen.Runs() {
+			continue
+		}
+		if seen.HostID == o.HostID || strings.HasPrefix(o.TTYDevice, "tcp://") {
+			return &network.RefusedError{What: "stop " + x.Name(), Why: fmt.Sprintf("%s drives the same stick, %s", other.Name(), o.TTYDevice),
+				Remedy: "give each node its own stick in the configuration (`dongle`)"}
+		}
+	}
+	return nil
+}
+
+// planStart looks whether the node that was active last may start.
+func (c *Controller) planStart(ctx context.Context, n *Network, node string) (plan.Plan, error) {
+	in, err := c.look(ctx, n, "", false)
+	if err != nil {
+		return plan.Plan{}, err
+	}
+	if node == "" {
+		node = in.Recorded
+	}
+	if node != "" {
+		if _, err := n.node(node); err != nil {
+			return plan.Plan{}, err
+		}
+	}
+	if err := mayStart(in, node); err != nil {
+		return plan.Plan{}, err
+	}
+	return plan.StartNode(n.Name, node, n.without(node), n.Timing), nil
+}
+
+// mayStart is about who, before what is on the node is looked at.
+func mayStart(in readiness.Input, node string) error {
+	refuse := func(why, remedy string) error {
+		return &network.RefusedError{What: "start", Why: why, Remedy: remedy}
+	}
+	if in.Recorded == "" {
+		return refuse("no node of this network was ever seen active, so none is known to hold it",
+			"start Zigbee2MQTT by hand on the node whose devices are paired")
+	}
+	if node != in.Recorded {
+		return refuse(fmt.Sprintf("%s was active last; %s does not hold what the network is now", in.Recorded, node),
+			fmt.Sprintf("start %s, then switch over", in.Recorded))
+	}
+	for _, v := range in.Views {
+		switch {
+		case v.Err != nil:
+			return refuse(v.Err.Error(), "make "+v.Name+" reachable, since every other stick must be proven silent first")
+		case v.Observed != nil && v.Observed.Runs():
+			return refuse(fmt.Sprintf("%s is not stopped: %s", v.Name, v.Observed.WhyNotStopped()), "look at "+v.Name+" first")
+		}
+	}
+	return nil
+}
+
+// readyToStart looks once more, and reads the node's data: Zigbee2MQTT that starts on
+// half a directory may form a new network.
+func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, error) {
+	in, err := e.c.look(ctx, e.net, "", false)
+	if err != nil {
+		return nil, err
+	}
+	if err := mayStart(in, s.Node); err != nil {
+		return nil, err
+	}
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	got, err := x.Capture(ctx, e.c.parts.Shelf)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.guard(got.Summary); err != nil {
+		return nil, err
+	}
+	e.facts.KeyFingerprint = got.Summary.KeyFingerprint
+	return []string{fmt.Sprintf("nobody is active; the data of %s is whole, %d devices", s.Node, got.Summary.Devices)}, nil
+}
+
+// raiseOwn lifts the counters of the stick that is about to start again. Nobody knows
+// how often it was started by hand since it was seen last.
+func (e *execution) raiseOwn(ctx context.Context, s plan.Step) ([]string, error) {
+	kept, err := e.image(e.facts.KeptImage)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.holdsItsData(kept); err != nil {
+		return nil, err
+	}
+	saw, err := e.loadRaised(ctx, s, kept)
+	if err != nil {
+		return nil, err
+	}
+	e.facts.Loaded = time.Now()
+	return saw, nil
+}
+
+// loadRaised brings img with raised counters onto the stick, whatever a load that was
+// cut off has left there.
+func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Image) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	if err := mustBeStopped(ctx, x); err != nil {
+		return nil, err
+	}
+	now, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	counters, err := img.Counters()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(counters.NWK, time.Now()) }); err != nil {
+		return nil, err
+	}
+	floors, err := e.floors(linkMargin)
+	if err != nil {
+		return nil, err
+	}
+	want, err := nvimage.Successor(img, now.Image, floors)
+	if err != nil {
+		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)
+	}
+	if err := e.willUse(want); err != nil {
+		return nil, err
+	}
+	e.raises++ // each try has an image of its own, so it is a run of its own
+	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-raise-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: want,
+		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	return loaded(rep, floors.NWK), nil
+}
+
+// wholeStick makes sure that a raise which did not end well leaves a stick from which
+// the node can be started another time.
+func (e *execution) wholeStick(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	now, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	if err != nil {
+		return nil, err
+	}
+	if now.Image.Resumable() == nil {
+		return []string{"its memory is whole"}, nil
+	}
+	kept, err := e.image(e.facts.KeptImage)
+	if err != nil {
+		return nil, err
+	}
+	if kept.Resumable() != nil {
+		return []string{"its memory was not whole before either"}, nil
+	}
+	return e.loadRaised(ctx, s, kept)
+}
+
+// holdsItsData compares the stick with the data beside it, and makes what it holds the
+// identity that Zigbee2MQTT must tell afterwards.
+func (e *execution) holdsItsData(img *nvimage.Image) error {
+	if err := img.Resumable(); err != nil {
+		return fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with: %w", err)
+	}
+	id, err := img.Identity()
+	if err != nil {
+		return err
+	}
+	if key := e.facts.KeyFingerprint; key != "" && key != id.Key.Fingerprint() {
+		return &network.RefusedError{What: "start", Why: fmt.Sprintf("the network key in the data directory (%s) is not the one on the stick (%s)", key, id.Key.Fingerprint()),
+			Remedy: "see that this is the stick that belongs to this host"}
+	}
+	e.facts.Before = &Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel}
+	return nil
+}
+
+// proveStart asks whoever can be asked. That nobody answers yet is told and no reason
+// to go silent again.
+func (e *execution) proveStart(ctx context.Context, s plan.Step, x Node, saw []string, watched time.Time) ([]string, error) {
+	heard, err := e.witness(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if e.facts.Unproven = ""; len(e.facts.Witnesses) == 0 {
+		e.facts.Unproven = "no device has answered yet"
+		heard = []string{"unproven: " + e.facts.Unproven}
+	}
+	saw = append(saw, heard...)
+	return append(saw, fmt.Sprintf("it stayed up for %s", e.net.Timing.Watch)), e.staysUp(ctx, x, watched)
+}
