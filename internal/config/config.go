@@ -23,7 +23,10 @@ type Config struct {
 	Networks []Network
 	Timing   Timing
 	// AnyRevision allows an image onto a stick of another firmware revision.
-	AnyRevision bool
+	AnyRevision   bool
+	HomeAssistant HomeAssistant
+	SNMP          []TrapReceiver
+	Page          Page
 	// Warnings are what is allowed and still worth a word at check-config.
 	Warnings []Problem
 }
@@ -130,9 +133,19 @@ func (c *Config) Network(name string) (Network, bool) {
 	return Network{}, false
 }
 
+// Defaults are what the file may leave out because the surroundings tell it: an add-on
+// learns its broker from Home Assistant.
+type Defaults struct {
+	MQTT  *MQTT  // used when the file has no mqtt section; nil: it must have one
+	State string // used when the file names no state directory; "" means beside the file
+}
+
 // Load reads and checks the file at path. What is wrong with its content comes
 // back as *Problems, everything at once; that it cannot be read, as *ReadError.
-func Load(path string) (*Config, error) {
+func Load(path string) (*Config, error) { return LoadWith(path, Defaults{}) }
+
+// LoadWith is Load with defaults of the caller's.
+func LoadWith(path string, d Defaults) (*Config, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -141,7 +154,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, &ReadError{Path: path, Err: err}
 	}
-	c, err := Parse(path, data)
+	c, err := ParseWith(path, data, d)
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,9 @@ func TestExample(t *testing.T) {
 				Keep: []string{"frontend", "advanced.log_level"},
 			}},
 		}},
-		Timing: config.DefaultTiming,
+		Timing:        config.DefaultTiming,
+		HomeAssistant: config.HomeAssistant{Discovery: true, Prefix: "homeassistant", BaseTopic: "z2mha"},
+		Page:          config.Page{Listen: "127.0.0.1:8099"},
 	}
 	ignore := cmpopts.IgnoreFields(config.Config{}, "Path", "Warnings")
 	reveal := cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
@@ -114,6 +116,38 @@ func TestDefaults(t *testing.T) {
 	}
 	if len(c.Warnings) > 0 {
 		t.Errorf("warnings %v", c.Warnings)
+	}
+}
+
+// An add-on learns its broker from Home Assistant, and keeps its state beside it.
+func TestDefaultsOfTheSurroundings(t *testing.T) {
+	text := strings.Replace(file(t, nil), "mqtt:\n  server: mqtt://broker\n", "", 1)
+	d := config.Defaults{MQTT: &config.MQTT{User: "addons"}, State: "/data/state"}
+	c, err := config.ParseWith("/data/z2mha.yaml", []byte(text), d)
+	if err != nil || c.MQTT.User != "addons" || c.State != "/data/state" {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := config.Parse("/data/z2mha.yaml", []byte(text)); err == nil {
+		t.Error("a file without mqtt was accepted without such a default")
+	}
+	c, err = config.ParseWith("/data/z2mha.yaml", []byte(file(t, nil)+"state: /elsewhere\n"), d)
+	if err != nil || c.MQTT.Server.Address != "broker:1883" || c.State != "/elsewhere" {
+		t.Errorf("the file does not win: %+v, %v", c, err)
+	}
+}
+
+func TestTrapReceivers(t *testing.T) {
+	c, err := config.Parse("/z.yaml", []byte(file(t, nil)+"snmp:\n- address: 192.0.2.9\n- {address: 'nms:1162', community: hush, format: prototype}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []config.TrapReceiver{
+		{Address: "192.0.2.9:162", Community: config.NewSecret("public"), Format: config.TrapOwn},
+		{Address: "nms:1162", Community: config.NewSecret("hush"), Format: config.TrapPrototype},
+	}
+	reveal := cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
+	if diff := cmp.Diff(want, c.SNMP, reveal); diff != "" {
+		t.Error(diff)
 	}
 }
 

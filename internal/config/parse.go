@@ -17,12 +17,15 @@ import (
 )
 
 // Parse checks the content of the file at path, which it does not read. See Load.
-func Parse(path string, data []byte) (*Config, error) {
+func Parse(path string, data []byte) (*Config, error) { return ParseWith(path, data, Defaults{}) }
+
+// ParseWith is Parse with defaults of the caller's.
+func ParseWith(path string, data []byte, d Defaults) (*Config, error) {
 	root, problem := document(data)
 	if problem != nil {
 		return nil, &Problems{Path: path, List: []Problem{*problem}}
 	}
-	r := &reader{}
+	r := &reader{defaults: d}
 	c := r.config(value{r, "", root}, filepath.Dir(path))
 	if len(r.problems) > 0 {
 		slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
@@ -69,7 +72,7 @@ func (r *reader) config(top value, dir string) *Config {
 	s := top.section()
 	defer s.close()
 	c := &Config{
-		State:    read(s, "state", parsePath, filepath.Join(dir, "state")),
+		State:    read(s, "state", parsePath, cmp.Or(r.defaults.State, filepath.Join(dir, "state"))),
 		Timing:   DefaultTiming,
 		MQTT:     r.mqtt(s),
 		Networks: r.networks(s),
@@ -78,11 +81,18 @@ func (r *reader) config(top value, dir string) *Config {
 		c.Timing = r.timing(v)
 	}
 	c.AnyRevision = read(s, "any_revision", parseBool, false)
+	c.HomeAssistant = r.homeAssistant(s)
+	c.SNMP = r.snmp(s)
+	c.Page = r.page(s)
+	checkTopics(c, s)
 	return c
 }
 
 func (r *reader) mqtt(top *section) MQTT {
 	v, ok := top.field("mqtt")
+	if !ok && r.defaults.MQTT != nil {
+		return *r.defaults.MQTT
+	}
 	if !ok {
 		top.missing("mqtt", "say which broker Zigbee2MQTT uses, as in mqtt: {server: mqtt://localhost:1883}")
 		return MQTT{}
@@ -115,8 +125,10 @@ func (r *reader) server(s *section) Server {
 }
 
 // password reads text, !env NAME or !file PATH. Nothing of it gets into a problem.
-func (r *reader) password(s *section) Secret {
-	v, ok := s.field("password")
+func (r *reader) password(s *section) Secret { return secret(s, "password") }
+
+func secret(s *section, key string) Secret {
+	v, ok := s.field(key)
 	if !ok {
 		return Secret{}
 	}

@@ -10,6 +10,7 @@ import (
 
 // A reader walks the file and collects what is wrong with it.
 type reader struct {
+	defaults Defaults
 	problems []Problem
 	warnings []Problem
 }
@@ -46,7 +47,7 @@ func (v value) text() (string, bool) {
 		return "", false
 	}
 	if strings.HasPrefix(v.node.Tag, "!") && !strings.HasPrefix(v.node.Tag, "!!") {
-		v.problem("the tag "+v.node.Tag+" has no meaning here", "only mqtt.password may be !env NAME or !file PATH")
+		v.problem("the tag "+v.node.Tag+" has no meaning here", "only a password or a community may be !env NAME or !file PATH")
 		return "", false
 	}
 	if v.node.Value == "GENERATE" {
