@@ -38,7 +38,7 @@ $(HELPER_DIR)/znp-helper-linux-%.gz: $(HELPER_SOURCES)
 	@scripts/build-helper.sh $* $@
 
 .PHONY: test-deps
-test-deps: ## install what the tests need: mosquitto, sshd, Zigbee2MQTT
+test-deps: ## install what the tests need: mosquitto, sshd, snmptrapd, Chromium, Zigbee2MQTT
 	@scripts/test-deps.sh
 
 .PHONY: test

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the end-to-end tests use beside Go: mosquitto, sshd, and the real
-# Zigbee2MQTT in a cache directory. Says what it does; quick when all is there.
+# Installs what the end-to-end tests use beside Go: mosquitto, sshd, snmptrapd with
+# its tools, Chromium, and the real Zigbee2MQTT in a cache directory. Says what it
+# does; quick when all is there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,11 +32,11 @@ cache_root() {
 by_hand() {
   cat >&2 <<TXT
 test-deps: this system has no apt-get that can be used here. Please install by hand, then run this again:
-  mosquitto, the OpenSSH server (sshd) and Node.js $node_wanted or newer with npm
-    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server nodejs npm
-    Alpine          apk add mosquitto openssh-server nodejs npm
-    Fedora          sudo dnf install mosquitto openssh-server nodejs npm
-    macOS           brew install mosquitto node     (sshd is part of the system)
+  mosquitto, the OpenSSH server (sshd), snmptrapd, snmptranslate, smilint, Chromium, and Node.js $node_wanted or newer with npm
+    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server snmptrapd snmp smitools chromium nodejs npm
+    Alpine          apk add mosquitto openssh-server net-snmp net-snmp-tools libsmi chromium nodejs npm
+    Fedora          sudo dnf install mosquitto openssh-server net-snmp net-snmp-utils libsmi chromium nodejs npm
+    macOS           brew install mosquitto net-snmp libsmi node     (sshd is part of the system; Chromium by hand)
   None of them needs to run as a service: the tests start their own, on loopback.
 TXT
   exit 1
@@ -64,26 +65,40 @@ release_services() {
   [ "$(trap -p EXIT)" = '' ] || { as_root rm -f "$policy"; trap - EXIT; }
 }
 
+# What is wanted: the program that shows it is there, its Debian package, and the
+# service that the package would start.
+wanted='mosquitto mosquitto mosquitto.service
+sshd openssh-server ssh.service
+snmptrapd snmptrapd snmptrapd.service
+snmptranslate snmp -
+smilint smitools -
+chromium chromium -'
+
 # install_packages installs what is missing and leaves it switched off.
 install_packages() {
-  local packages=() units=()
-  has mosquitto || { packages+=(mosquitto); units+=(mosquitto.service); }
-  has sshd || { packages+=(openssh-server); units+=(ssh.service); }
+  local packages=() units=() program package unit
+  while read -r program package unit; do
+    has "$program" && continue
+    packages+=("$package")
+    [ "$unit" = - ] || units+=("$unit")
+  done <<<"$wanted"
   if [ ${#packages[@]} -gt 0 ]; then
     can_install || by_hand
     say "installing Debian packages: ${packages[*]} (not started, not enabled at boot)"
     hold_services
     as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
     release_services
-    if has systemctl; then as_root systemctl disable "${units[@]}" >/dev/null 2>&1 || true; fi
+    if has systemctl && [ ${#units[@]} -gt 0 ]; then as_root systemctl disable "${units[@]}" >/dev/null 2>&1 || true; fi
   fi
   # Root's sshd wants this directory, which a service start would have made.
   if [ "$(uname)" = Linux ] && [ ! -d /run/sshd ] && { [ "$(id -u)" = 0 ] || can_install; }; then
     as_root install -d -m 755 /run/sshd
   fi
-  has mosquitto && has sshd || fail "mosquitto or sshd is still missing; look at what apt-get said above"
-  say "mosquitto and sshd are there"
+  while read -r program package unit; do
+    has "$program" || fail "$program is still missing; look at what apt-get said above"
+  done <<<"$wanted"
+  say "mosquitto, sshd, snmptrapd, smilint and Chromium are there"
 }
 
 check_node() {
