@@ -25,6 +25,7 @@ var ProjectRules = Rules{
 		// The controller's mind declares what it needs and knows no adapter.
 		"internal/failover/engine/...": core,
 		"internal/failover/status/...": core,
+		"internal/failover/desk/...":   core,
 		// Pages are filled by others.
 		"web/...": {"web/..."},
 		// The configuration is what a person wrote, not what is done with it.
@@ -55,6 +56,8 @@ var ProjectRules = Rules{
 			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram", // a coordinator in the network is spoken to from here
 		},
 		"internal/host/service":    {"internal/host/remote"},
+		"internal/storage/events":  {"internal/storage/durable"},
+		"internal/storage/holds":   {"internal/storage/durable"},
 		"internal/storage/journal": {"internal/storage/durable"},
 		"internal/storage/memory":  {"internal/storage/durable"},
 		"internal/storage/shelf":   {"internal/storage/durable"},
