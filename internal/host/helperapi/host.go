@@ -36,6 +36,9 @@ type ProbeResult struct {
 	Staging *DataDir `json:"staging,omitempty"`
 	Version string   `json:"zigbee2mqtt,omitempty"` // of the program, when it can be found
 
+	// ModemManager says that ModemManager runs and was not told to leave the port alone.
+	ModemManager bool `json:"modem_manager,omitempty"`
+
 	// Blind says that some processes could not be looked into (other users',
 	// without root; those outside of a container), so an empty list of holders proves
 	// nothing.

@@ -9,3 +9,9 @@ func Limits(proc string, euid int, t *helperapi.TTY) helperapi.ProbeResult {
 	sight{proc: proc, euid: euid}.limits(&r)
 	return r
 }
+
+// ModemManaged is what a look would say of ModemManager, by what folders below dir show
+// instead of /proc, /sys and udev's notes.
+func ModemManaged(dir, device string) bool {
+	return system{dir + "/proc", dir + "/sys", dir + "/udev"}.modemManaged(device)
+}

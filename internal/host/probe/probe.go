@@ -38,7 +38,7 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 	if a.Data != "" {
 		var err error
 		r.Data = directory(a.Data)
-		if users, err = usersOf(realPath(r.Data)); err != nil {
+		if users, err = usersOf(folderAt(a.Data)); err != nil {
 			blind(&r, err)
 		}
 		r.DataHolders = holders(users)
@@ -48,6 +48,7 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 	}
 	sight{proc: procDir, euid: os.Geteuid()}.limits(&r)
 	r.Version = version(a, users)
+	r.ModemManager = r.TTY != nil && modemManaged(r.TTY.Device)
 	return r, nil
 }
 
@@ -55,7 +56,7 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 // than this one and those it was started by. Processes that cannot be looked into are
 // left out silently.
 func DataHolders(dir string) ([]helperapi.Holder, error) {
-	users, err := usersOf(realPath(directory(dir)))
+	users, err := usersOf(folderAt(dir))
 	if errors.Is(err, errBlind) {
 		err = nil
 	}

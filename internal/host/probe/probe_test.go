@@ -25,6 +25,13 @@ func TestMain(m *testing.M) {
 		}
 		defer f.Close()
 	}
+	if path := os.Getenv("OPEN_DEVICE"); path != "" {
+		f, err := os.Open(path)
+		if err != nil {
+			os.Exit(1)
+		}
+		defer f.Close()
+	}
 	os.Stdout.WriteString("ready\n")
 	_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 }

@@ -80,14 +80,15 @@ func (p process) ours() bool {
 
 // writes names an open file below dir that the process may write; "" when there is
 // none. Somebody who merely reads a log is no user of the data.
-func (p process) writes(dir string) (string, error) {
+func (p process) writes(dir folder) (string, error) {
 	fds, err := os.ReadDir(p.file("fd"))
 	if err != nil {
 		return "", err
 	}
+	foreign := p.isForeign()
 	for _, fd := range fds {
 		target, err := os.Readlink(p.file("fd/" + fd.Name()))
-		if err == nil && strings.HasPrefix(target, dir+"/") && p.writable(fd.Name()) {
+		if err == nil && p.holds(fd.Name(), target, dir, foreign) && p.writable(fd.Name()) {
 			return target, nil
 		}
 	}

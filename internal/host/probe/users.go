@@ -23,10 +23,10 @@ func holders(users []user) []helperapi.Holder {
 	return all
 }
 
-// usersOf finds the processes that work on dir, a path without links. An error that
+// usersOf finds the processes that work on dir, in containers too. An error that
 // wraps errBlind comes with those that could be seen. Arguments can always be seen, so
 // a hidden process counts only when it may be Zigbee2MQTT.
-func usersOf(dir string) ([]user, error) {
+func usersOf(dir folder) ([]user, error) {
 	all, err := others()
 	if err != nil {
 		return nil, fmt.Errorf("list processes: %w", err)
@@ -54,19 +54,19 @@ func usersOf(dir string) ([]user, error) {
 // Zigbee2MQTT takes its directory from ZIGBEE2MQTT_DATA, else it is data beside the
 // program, whose folder is then the working directory. It keeps no file open all the
 // time but its log.
-func uses(p process, words []string, dir string) (string, error) {
+func uses(p process, words []string, dir folder) (string, error) {
 	env, err := p.env("ZIGBEE2MQTT_DATA")
 	if err != nil {
 		return "", err
 	}
-	if env != "" && samePath(env, dir) {
+	if env != "" && p.means(env, dir) {
 		return "ZIGBEE2MQTT_DATA=" + env, nil
 	}
 	cwd, err := p.dir()
 	if err != nil {
 		return "", err
 	}
-	if env == "" && runsZigbee2MQTT(words) && filepath.Join(cwd, "data") == dir {
+	if env == "" && runsZigbee2MQTT(words) && p.besideIs("data", dir) {
 		return "runs in " + cwd, nil
 	}
 	file, err := p.writes(dir)
@@ -74,10 +74,6 @@ func uses(p process, words []string, dir string) (string, error) {
 		return "writes " + file, nil
 	}
 	return "", err
-}
-
-func samePath(path, real string) bool {
-	return filepath.Clean(path) == real || realPath(directory(path)) == real
 }
 
 // runsZigbee2MQTT says that the arguments look like Node running it.

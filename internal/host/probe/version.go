@@ -31,12 +31,22 @@ func version(a helperapi.ProbeArgs, users []user) string {
 	return ""
 }
 
-// scriptDir is the folder of the script a process runs, "" when it cannot be seen.
+// scriptDir is the folder of the script a process runs, "" when it cannot be seen. That
+// of a process in a container is reached through its root.
 func (u user) scriptDir() string {
+	dir := u.scriptDirInside()
+	if dir != "" && u.process.isForeign() {
+		return u.process.file("root") + dir
+	}
+	return dir
+}
+
+func (u user) scriptDirInside() string {
 	cwd, err := u.process.dir()
 	if err != nil {
 		return ""
 	}
+	cwd = u.process.inside(cwd)
 	words := u.process.words()
 	for _, w := range words[min(1, len(words)):] {
 		if !strings.HasSuffix(w, ".js") && filepath.Base(w) != "zigbee2mqtt" {
