@@ -37,6 +37,8 @@ var actions = map[plan.Act]action{
 	plan.ActStart:     {do: (*execution).start, undo: (*execution).silence},
 	plan.ActProve:     {do: (*execution).prove},
 	plan.ActRecord:    {do: (*execution).record},
+	plan.ActDisable:   {do: (*execution).disable, undo: (*execution).enableAgain},
+	plan.ActEnable:    {do: (*execution).enable},
 	plan.ActReady:     {do: (*execution).readyToStart},
 	plan.ActRaise:     {do: (*execution).raiseOwn, undo: (*execution).wholeStick},
 }

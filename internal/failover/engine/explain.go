@@ -64,6 +64,10 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 			out = append(out, on(name, OpObserve)...)
 		}
 		return append(out, on(s.Node, OpCapture)...)
+	case plan.ActDisable:
+		return on(s.Node, OpObserve, OpDisable, OpObserve)
+	case plan.ActEnable:
+		return on(s.Node, OpEnable, OpObserve)
 	case plan.ActRaise:
 		return on(s.Node, OpObserve, OpReadStick, OpLoadStick)
 	case plan.ActPark:

@@ -24,6 +24,10 @@ type Node interface {
 	StopService(ctx context.Context) error
 	StartService(ctx context.Context) error
 
+	// SetAutostart asks the service manager to start Zigbee2MQTT at boot, or not to;
+	// Observe tells whether it does. Where there is no way to ask it does nothing.
+	SetAutostart(ctx context.Context, on bool) error
+
 	// InspectStick asks a stick that nobody holds what state it is in, and changes
 	// nothing. Like every method that opens the tty it refuses one that is held.
 	InspectStick(ctx context.Context) (network.StickState, error)
@@ -69,6 +73,8 @@ const (
 	OpObserve   Op = "observe"
 	OpStop      Op = "stop"
 	OpStart     Op = "start"
+	OpEnable    Op = "enable"
+	OpDisable   Op = "disable"
 	OpInspect   Op = "inspect"
 	OpPark      Op = "park"
 	OpReset     Op = "reset"

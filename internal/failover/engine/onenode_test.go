@@ -170,6 +170,37 @@ func TestStopUnderFaults(t *testing.T) {
 	}
 }
 
+// Whoever serves the home starts at boot, and nobody else does.
+func TestAutostartMovesAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHome("attic", "cellar"), inmem.NewStores()
+		c := controller(h, s)
+		want := func(attic, cellar string) {
+			t.Helper()
+			for name, enabled := range map[string]string{"attic": attic, "cellar": cellar} {
+				o, err := h.Host(name).Observe(context.Background())
+				if err != nil || o.Enabled != enabled {
+					t.Fatalf("%s starts at boot: %q, want %q, %v", name, o.Enabled, enabled, err)
+				}
+			}
+		}
+		want("yes", "no")
+		completed(t, switchover(t, c, "cellar"))
+		want("no", "yes")
+		completed(t, oneNode(t, c.StopNode, "cellar"))
+		want("no", "no")
+		time.Sleep(time.Minute)
+		completed(t, oneNode(t, c.StartNode, ""))
+		want("no", "yes")
+		h.Host("attic").DieAfter(2 * time.Second)
+		if e := switchover(t, c, "attic"); e.Outcome != plan.RolledBack {
+			t.Fatalf("%s: %v", e.Outcome, e.Err)
+		}
+		want("no", "yes")
+		settled(t, h, "cellar")
+	})
+}
+
 func TestHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHome("attic", "cellar"), inmem.NewStores()

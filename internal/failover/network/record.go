@@ -15,6 +15,8 @@ type Record struct {
 	// Silent tells when a stick was last read in HOLD; a node that was started
 	// since is not in it.
 	Silent map[string]time.Time `json:"silent,omitempty"`
+	// AtBoot: the active node starts at boot, so whoever takes over shall too.
+	AtBoot bool `json:"at_boot,omitempty"`
 	// Unproven says what could not be proven when Active took over, "" when all was.
 	Unproven string `json:"unproven,omitempty"`
 }

@@ -7,6 +7,7 @@ import "fmt"
 // what was asked for, so nothing of it is taken back.
 func StopNode(network, node string, active bool, t Timing) Plan {
 	p := Plan{Kind: KindStop, Network: network, From: node}
+	p.disable(node, "")
 	p.add(Step{Act: ActStop, Node: node, Budget: t.Stop, Dark: active,
 		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", node),
 		Check: "its process is gone and nobody holds the stick"})
@@ -46,5 +47,6 @@ func StartNode(network, node string, others []string, t Timing) Plan {
 	p.add(Step{Act: ActRecord, Node: node, Budget: lookBudget,
 		Title: fmt.Sprintf("record %s as the active node", node),
 		Check: "read back from disk"})
+	p.enable(node)
 	return p
 }

@@ -39,6 +39,8 @@ const (
 	ActStart     Act = "start"      // start Zigbee2MQTT; the target goes on air
 	ActProve     Act = "prove"      // right identity, devices answer, stays up
 	ActRecord    Act = "record"     // the target is the active from now on
+	ActDisable   Act = "disable"    // it no longer starts at boot
+	ActEnable    Act = "enable"     // it starts at boot, if the active did
 	ActReady     Act = "ready"      // nobody is active, and this node could start
 	ActRaise     Act = "raise"      // lift the counters of a stick that starts on its own memory
 )

@@ -43,6 +43,7 @@ func Switchover(network, from, to string, others []string, t Timing) Plan {
 	p.add(Step{Act: ActCopy, Node: to, Budget: copyBudget,
 		Title: fmt.Sprintf("copy the data of %s to staging on %s while it runs", from, to),
 		Check: "hash of every staged file"})
+	p.disable(from, fmt.Sprintf("let Zigbee2MQTT on %s start at boot again, if it did", from))
 	p.add(Step{Act: ActStop, Node: from, Budget: t.Stop, Dark: true,
 		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", from),
 		Check: "its process is gone and nobody holds the stick",
@@ -73,7 +74,20 @@ func Switchover(network, from, to string, others []string, t Timing) Plan {
 	p.add(Step{Act: ActRecord, Node: to, Budget: lookBudget,
 		Title: fmt.Sprintf("record %s as the active node", to),
 		Check: "read back from disk"})
+	p.enable(to)
 	return p
+}
+
+func (p *Plan) disable(node, undo string) {
+	p.add(Step{Act: ActDisable, Node: node, Budget: lookBudget, Undo: undo,
+		Title: fmt.Sprintf("keep Zigbee2MQTT on %s from starting at boot", node),
+		Check: "the service manager says so, where it can tell"})
+}
+
+func (p *Plan) enable(node string) {
+	p.add(Step{Act: ActEnable, Node: node, Budget: lookBudget,
+		Title: fmt.Sprintf("let Zigbee2MQTT on %s start at boot, if the active node did", node),
+		Check: "the service manager says so, where it can tell"})
 }
 
 // Sync plans one copy of the active's data to every stand-by.

@@ -37,6 +37,12 @@ func (n *Node) Explain(op engine.Op) []string {
 		return n.lines(n.service.Stop())
 	case engine.OpStart:
 		return n.explainStart()
+	case engine.OpEnable, engine.OpDisable:
+		c, ok := n.autostart(op == engine.OpEnable)
+		if !ok {
+			return []string{"nothing: there is no way to ask for that here"}
+		}
+		return n.lines(c)
 	case engine.OpInspect, engine.OpPark, engine.OpReset, engine.OpReadStick, engine.OpLoadStick:
 		return n.stick.explain(op)
 	case engine.OpCapture:

@@ -37,7 +37,7 @@ type Home struct {
 func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Image, names ...string) *Home {
 	h := &Home{Deaf: map[zigbee.IEEE]bool{}}
 	for i, name := range names {
-		x := &Host{home: h, name: name, stick: stick, data: map[string]string{}, loads: map[string]string{}, hostID: "boot-" + name, tty: "/dev/" + name}
+		x := &Host{home: h, name: name, boot: map[bool]string{true: "yes", false: "no"}[i == 0], stick: stick, data: map[string]string{}, loads: map[string]string{}, hostID: "boot-" + name, tty: "/dev/" + name}
 		if i == 0 {
 			x.nv = img.Clone()
 			x.data = map[string]string{"configuration.yaml": "network", "database.db": "devices", "coordinator_backup.json": "backup"}

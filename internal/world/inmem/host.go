@@ -35,6 +35,7 @@ type Host struct {
 	endAt   time.Time
 	ours    time.Time // until then our own helper holds the stick
 	gone    bool      // cannot be reached
+	boot    string    // starts at boot: "yes", "no"
 	dieAt   time.Time
 	dieWait time.Duration // dies that long after it goes on air
 
@@ -219,7 +220,7 @@ func (x *Host) resetLocked() { x.onAir, x.counter = false, 0 }
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
 		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
-		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name}
+		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning
 	}

@@ -45,6 +45,12 @@ func (x *Host) StartService(ctx context.Context) error {
 	return x.do(ctx, engine.OpStart, func() error { x.wanted = true; x.startLocked(); return nil })
 }
 
+// SetAutostart changes what Observe says of the next boot.
+func (x *Host) SetAutostart(ctx context.Context, on bool) error {
+	op := map[bool]engine.Op{true: engine.OpEnable, false: engine.OpDisable}[on]
+	return x.do(ctx, op, func() error { x.boot = map[bool]string{true: "yes", false: "no"}[on]; return nil })
+}
+
 var errHelper = errors.New("the stick is held by znp-helper (pid 7)")
 
 var errHeld = errors.New("the stick is held by node (pid 1)")
