@@ -16,6 +16,7 @@ import (
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
+	"z2mha/internal/version"
 )
 
 // flags are what commands have in common.
@@ -33,6 +34,7 @@ func newRoot() *cobra.Command {
 		Short: "Keep a Zigbee network alive on two or more Zigbee2MQTT hosts",
 		Long: "z2mha keeps stand-by Zigbee2MQTT hosts ready and moves the network to one of them,\n" +
 			"without re-pairing a device and without ever letting two coordinators speak.",
+		Version:       version.Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -48,6 +50,7 @@ func newRoot() *cobra.Command {
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
+		stopCommand(&f), startCommand(&f), holdCommand(&f), releaseCommand(&f),
 		checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
 }
@@ -88,7 +91,7 @@ func withController(ctx context.Context, f *flags, lock bool, do func(*engine.Co
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	app, err := wire(ctx, cfg, lock, log)
+	app, err := wire(ctx, cfg, once(lock, log), log)
 	if err != nil {
 		return err
 	}
@@ -206,6 +209,9 @@ func teller(cmd *cobra.Command) *console.Teller {
 func endedError(e engine.Ended) error {
 	switch e.Outcome {
 	case plan.RolledBack:
+		if e.Plan.Kind == plan.KindStart {
+			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is silent again: %w", e.Plan.To, e.Err)}
+		}
 		return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.From, e.Err)}
 	case plan.NeedsHelp:
 		return &exitError{exitNeedsHelp, e.Err}
@@ -213,6 +219,9 @@ func endedError(e engine.Ended) error {
 		var refused *network.RefusedError
 		if errors.As(e.Err, &refused) {
 			return e.Err
+		}
+		if e.Plan.Kind == plan.KindStop {
+			return fmt.Errorf("%s may be stopped and is not proven silent: %w", e.Plan.From, e.Err)
 		}
 		return fmt.Errorf("given up, %s was not touched: %w", e.Plan.From, e.Err)
 	}

@@ -18,6 +18,7 @@ import (
 	"z2mha/internal/host/remote"
 	"z2mha/internal/host/service"
 	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/holds"
 	"z2mha/internal/storage/journal"
 	"z2mha/internal/storage/memory"
 	"z2mha/internal/storage/shelf"
@@ -30,6 +31,7 @@ const brokerPatience = 15 * time.Second
 // An app is a controller with everything it stands on.
 type app struct {
 	controller *engine.Controller
+	bus        *bus.Conn
 	closers    []func() error // in the order in which they were opened
 }
 
@@ -44,16 +46,34 @@ func (a *app) close() error {
 	return err
 }
 
-// wire builds the controller that cfg describes. lock says that it will act, and
-// must be alone in its state directory.
-func wire(ctx context.Context, cfg *config.Config, lock bool, log *slog.Logger) (_ *app, err error) {
+// A wiring is what a command and the server do differently.
+type wiring struct {
+	lock    bool // it will act, and must be alone in its state directory
+	connect func(context.Context, config.MQTT) (*bus.Conn, error)
+	// opened looks at the state before anything else does; may be nil.
+	opened func(state string, m *memory.Memory) error
+}
+
+// once is the wiring of a command, which ends when the broker cannot be reached.
+func once(lock bool, log *slog.Logger) wiring {
+	return wiring{lock: lock, connect: func(ctx context.Context, m config.MQTT) (*bus.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, brokerPatience)
+		defer cancel()
+		c := busConfig(m, log)
+		c.ClientID = fmt.Sprintf("%s-cli-%d", m.ClientID, os.Getpid())
+		return bus.Dial(ctx, c)
+	}}
+}
+
+// wire builds the controller that cfg describes.
+func wire(ctx context.Context, cfg *config.Config, w wiring, log *slog.Logger) (_ *app, err error) {
 	a := &app{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.close())
 		}
 	}()
-	if err := a.openState(cfg.State, lock); err != nil {
+	if err := a.openState(cfg.State, w.lock); err != nil {
 		return nil, err
 	}
 	var disk durable.Disk
@@ -61,21 +81,28 @@ func wire(ctx context.Context, cfg *config.Config, lock bool, log *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	records := memory.New(filepath.Join(cfg.State, "records"), disk)
+	if w.opened != nil {
+		if err := w.opened(cfg.State, records); err != nil {
+			return nil, err
+		}
+	}
 	parts := engine.Parts{
 		Journal: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Shelf:   kept,
-		Memory:  memory.New(filepath.Join(cfg.State, "records"), disk),
+		Memory:  records,
+		Held:    holds.New(filepath.Join(cfg.State, "holds"), disk).Held,
 		Log:     log,
 	}
 	if err := makeKeys(cfg); err != nil { // shown before anything that may fail needs it
 		return nil, err
 	}
-	conn, err := a.openBroker(ctx, cfg.MQTT, log)
-	if err != nil {
+	if a.bus, err = w.connect(ctx, cfg.MQTT); err != nil {
 		return nil, err
 	}
+	a.onClose(a.bus.Close)
 	for _, n := range cfg.Networks {
-		net, err := a.openNetwork(ctx, cfg, n, conn, log)
+		net, err := a.openNetwork(ctx, cfg, n, log)
 		if err != nil {
 			return nil, err
 		}
@@ -100,23 +127,13 @@ func (a *app) openState(dir string, lock bool) error {
 	return nil
 }
 
-func (a *app) openBroker(ctx context.Context, m config.MQTT, log *slog.Logger) (*bus.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
-	defer cancel()
-	conn, err := bus.Dial(ctx, bus.Config{
-		Server: m.Server.String(), User: m.User, Password: m.Password.Reveal(), CAFile: m.CA,
-		ClientID: fmt.Sprintf("%s-cli-%d", m.ClientID, os.Getpid()), Log: log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	a.onClose(conn.Close)
-	return conn, nil
+func busConfig(m config.MQTT, log *slog.Logger) bus.Config {
+	return bus.Config{Server: m.Server.String(), User: m.User, Password: m.Password.Reveal(), CAFile: m.CA, Log: log}
 }
 
-func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Network, conn *bus.Conn, log *slog.Logger) (engine.Network, error) {
+func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Network, log *slog.Logger) (engine.Network, error) {
 	out := engine.Network{Name: n.Name, AnyRevision: cfg.AnyRevision, Timing: plan.Timing(cfg.Timing)}
-	br, err := bridge.New(ctx, conn, n.BaseTopic, log)
+	br, err := bridge.New(ctx, a.bus, n.BaseTopic, log)
 	if err != nil {
 		return out, err
 	}

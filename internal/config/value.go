@@ -87,6 +87,9 @@ func (s Server) String() string {
 	return "mqtt://" + s.Address
 }
 
+// ParseServer reads mqtt://HOST[:PORT] or mqtts://HOST[:PORT].
+func ParseServer(s string) (Server, error) { return parseServer(s) }
+
 func parseServer(s string) (Server, error) {
 	const remedy = "write mqtt://HOST, mqtt://HOST:PORT or mqtts://HOST:PORT"
 	u, err := url.Parse(s)

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"z2mha/internal/config"
+	"z2mha/internal/console"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/holds"
+)
+
+func stopCommand(f *flags) *cobra.Command {
+	return oneNodeCommand(f, "stop NODE", "Stop Zigbee2MQTT on one node and silence its stick",
+		"Stop Zigbee2MQTT on one node, reset its stick and read back that it is silent. When that is the active node the home\n"+
+			"has no Zigbee until a node is started again. The node is also kept from starting at boot.",
+		oneNodeVerb{(*engine.Controller).StopNode, (*engine.Controller).PlanStop})
+}
+
+func startCommand(f *flags) *cobra.Command {
+	return oneNodeCommand(f, "start [NODE]", "Start the node that was active last, when nobody is",
+		"Start Zigbee2MQTT on the node that was active last, while nobody is. All other sticks are proven silent first, and the\n"+
+			"counters on the node's own stick are raised above everything the network may have used.",
+		oneNodeVerb{(*engine.Controller).StartNode, (*engine.Controller).PlanStart})
+}
+
+type oneNodeVerb struct {
+	do      func(*engine.Controller, context.Context, engine.Request, engine.Watch) (engine.Ended, error)
+	preview func(*engine.Controller, context.Context, string, string) (plan.Plan, []engine.Explained, error)
+}
+
+func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return usageError{fmt.Errorf("one node at a time, not %d", len(args))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			node := ""
+			if len(args) == 1 {
+				node = args[0]
+			}
+			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
+				if dryRun {
+					p, steps, err := verb.preview(c, cmd.Context(), f.network, node)
+					if err == nil {
+						console.Plan(cmd.OutOrStdout(), p, steps)
+					}
+					return err
+				}
+				ended, err := verb.do(c, cmd.Context(), engine.Request{Network: f.network, To: node, Reason: byHand}, teller(cmd).Watch)
+				return errors.Join(err, endedError(ended))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	return cmd
+}
+
+func holdCommand(f *flags) *cobra.Command {
+	return holding(f, "hold", "Watch the network and do nothing, until it is released", true)
+}
+
+func releaseCommand(f *flags) *cobra.Command {
+	return holding(f, "release", "Release a hold", false)
+}
+
+// holding changes a file that a server reads before each act, so it works beside one.
+func holding(f *flags, use, short string, on bool) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(f.config)
+			if err != nil {
+				return err
+			}
+			names, err := namedNetworks(cfg, f.network)
+			if err != nil {
+				return err
+			}
+			h := holds.New(filepath.Join(cfg.State, "holds"), durable.Disk{})
+			for _, name := range names {
+				hold := status.Hold{}
+				if on {
+					hold = status.Hold{On: true, Since: time.Now(), By: whoami() + " on the command line"}
+				}
+				if err := h.Save(name, hold); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", name, map[bool]string{true: "on hold", false: "not held"}[on])
+			}
+			return nil
+		},
+	}
+}
+
+// namedNetworks is the one that was named, or all.
+func namedNetworks(cfg *config.Config, name string) ([]string, error) {
+	var all []string
+	for _, n := range cfg.Networks {
+		if name == "" || n.Name == name {
+			all = append(all, n.Name)
+		}
+	}
+	if len(all) == 0 {
+		return nil, usageError{fmt.Errorf("there is no network %q; the configuration has %s", name, networkNames(cfg))}
+	}
+	return all, nil
+}
+
+func whoami() string {
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("user %d", os.Getuid())
+}
