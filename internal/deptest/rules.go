@@ -72,6 +72,7 @@ var ProjectRules = Rules{
 	MaxImports: 5,
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
+		"internal/dash":            "the page shows everything that is known of a network",
 		"internal/host/node":       "one Zigbee2MQTT host is SSH, service, helper and files together",
 		"internal/host/helper":     "one verb for each thing that is done beside the stick or the disk",
 		"cmd/znp-helper":           "wiring",

@@ -1,0 +1,115 @@
+package dash
+
+import (
+	"errors"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"z2mha/internal/failover/desk"
+	"z2mha/internal/failover/status"
+	"z2mha/web"
+)
+
+// maxForm is far more than any form of ours holds; formTime is for phones on bad lines.
+const (
+	maxForm  = 64 << 10
+	formTime = 30 * time.Second
+)
+
+// verbs are what may be asked for on the page.
+var verbs = []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start, desk.Hold, desk.Release}
+
+// formOf reads the body of a POST. Fields in the address are not looked at: Home
+// Assistant writes addresses to its log and refuses some of them.
+func formOf(c echo.Context) (url.Values, error) {
+	r := c.Request()
+	if r.Header.Get("HX-Request") != "true" {
+		return nil, &reply{http.StatusForbidden, web.Failure{What: "This was not done.",
+			Why:    "The request did not come from the page: it lacks the header HX-Request, without which other sites could press buttons here.",
+			Remedy: "Use the buttons of the page, with scripts allowed, or the command line."}}
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != echo.MIMEApplicationForm {
+		return nil, badForm(http.StatusUnsupportedMediaType, "The form did not come as application/x-www-form-urlencoded.")
+	}
+	w := http.NewResponseController(c.Response())
+	_ = w.SetReadDeadline(time.Now().Add(formTime)) // not every connection has one
+	r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxForm)
+	err := r.ParseForm()
+	_ = w.SetReadDeadline(time.Time{})
+	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
+		return nil, badForm(http.StatusRequestEntityTooLarge, "The form is longer than 64 kB.")
+	}
+	if err != nil {
+		return nil, badForm(http.StatusBadRequest, "The form did not arrive whole or cannot be read.")
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 {
+			return nil, badForm(http.StatusBadRequest, "The form has the field "+short(name)+" more than once.")
+		}
+	}
+	return r.PostForm, nil
+}
+
+func badForm(status int, why string) error {
+	return &reply{status, web.Failure{What: "The form could not be read.", Why: why, Remedy: "Load the page again and try once more."}}
+}
+
+// An asked is a checked form: a verb that exists, a network and a node that exist.
+type asked struct {
+	desk.Request
+	confirm string // what was typed
+	seen    string // fingerprint of the plan that was shown
+}
+
+// askedOf checks what was asked for against what there is.
+func askedOf(form url.Values, networks []status.Network, by string) (asked, error) {
+	verb := desk.Verb(form.Get("verb"))
+	if !slices.Contains(verbs, verb) {
+		var words []string
+		for _, v := range verbs {
+			words = append(words, string(v))
+		}
+		return asked{}, &reply{http.StatusBadRequest, web.Failure{What: "This cannot be asked for: " + quoted(string(verb)) + ".",
+			Why: "What can be asked for is " + either(words) + "."}}
+	}
+	n, err := networkNamed(form.Get("network"), networks)
+	if err != nil {
+		return asked{}, err
+	}
+	to := form.Get("to")
+	if _, known := n.Node(to); !known && to != "" {
+		return asked{}, notThere("There is no node " + quoted(to) + " in the network " + quoted(n.Name) + ".")
+	}
+	return asked{
+		Request: desk.Request{Network: n.Name, Verb: verb, To: to, By: by},
+		confirm: strings.TrimSpace(form.Get("confirm")), seen: form.Get("seen"),
+	}, nil
+}
+
+// networkNamed takes "" for the only network.
+func networkNamed(name string, networks []status.Network) (status.Network, error) {
+	if name == "" && len(networks) == 1 {
+		return networks[0], nil
+	}
+	for _, n := range networks {
+		if n.Name == name && name != "" {
+			return n, nil
+		}
+	}
+	if name == "" {
+		return status.Network{}, notThere("The form does not say which network is meant.")
+	}
+	return status.Network{}, notThere("There is no network " + quoted(name) + ".")
+}
+
+func notThere(what string) error {
+	return &reply{http.StatusNotFound, web.Failure{What: what, Why: "It may have been removed from z2mha.yaml since the page was loaded.", Remedy: "Load the page again."}}
+}
+
+func quoted(s string) string { return "“" + short(s) + "”" }

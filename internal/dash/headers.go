@@ -1,0 +1,41 @@
+package dash
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
+
+// policy allows nothing but our own files. Ingress serves us from the same origin as
+// Home Assistant, so a script that got into the page would be one inside Home
+// Assistant; frame-ancestors lets its panel show us and nobody else.
+const policy = "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'self'; frame-ancestors 'self'"
+
+// headers puts what every answer carries. Nothing is kept by anybody unless a handler
+// says otherwise. Nothing is compressed here: Home Assistant does that at its edge.
+func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		if s.cfg.Mode == Standalone { // inside Home Assistant's frame it means nothing
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
+		return next(c)
+	}
+}
+
+// methods refuses what no page of ours knows, before anything else looks at it.
+func methods(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		switch c.Request().Method {
+		case http.MethodGet, http.MethodHead, http.MethodPost:
+			return next(c)
+		}
+		c.Response().Header().Set("Allow", "GET, HEAD, POST")
+		return echo.ErrMethodNotAllowed
+	}
+}

@@ -1,0 +1,163 @@
+package dash
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/a-h/templ"
+	"github.com/labstack/echo/v4"
+
+	"z2mha/internal/failover/desk"
+	"z2mha/internal/failover/status"
+	"z2mha/web"
+)
+
+// lookTime is how long a preview may look at the hosts.
+const lookTime = 2 * time.Minute
+
+// preview shows what would happen and asks. Nothing is changed.
+func (s *Server) preview(c echo.Context) error {
+	a, err := s.asked(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Request().Context(), lookTime)
+	defer cancel()
+	p, err := s.cfg.Desk.Preview(ctx, a.Request)
+	if err != nil {
+		return err
+	}
+	return s.show(c, http.StatusOK, withSeen(fingerprint(p), web.PreviewDialog(previewOf(p, s.networkOf(a)))))
+}
+
+// asked is what a form asks for, by somebody who may.
+func (s *Server) asked(c echo.Context) (asked, error) {
+	form, err := formOf(c)
+	if err != nil {
+		return asked{}, err
+	}
+	v := s.visitorOf(c.Request())
+	if err := v.mayAct(); err != nil {
+		s.log.Info("request of somebody who may not act", "user", v.name, "verb", short(form.Get("verb")), "network", short(form.Get("network")))
+		return asked{}, err
+	}
+	return askedOf(form, s.cfg.Desk.Networks(), v.by())
+}
+
+func (s *Server) networkOf(a asked) status.Network {
+	networks := s.cfg.Desk.Networks()
+	i := slices.IndexFunc(networks, func(n status.Network) bool { return n.Name == a.Network })
+	if i < 0 {
+		return status.Network{Name: a.Network}
+	}
+	return networks[i]
+}
+
+// fingerprint tells whether two previews are of the same plan: what is done, where, in
+// which order. When it was made and how long it may take do not count.
+func fingerprint(p desk.Preview) string {
+	what := []any{p.Request.Network, p.Request.Verb, p.Request.To, p.Plan.Kind, p.Plan.From, p.Plan.To, p.Plan.Others, p.Plan.Accept}
+	for _, step := range p.Plan.Steps {
+		what = append(what, step.ID)
+	}
+	b, err := json.Marshal(what)
+	if err != nil {
+		panic(fmt.Sprintf("dash: fingerprint of a plan: %v", err)) // texts and booleans only
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// withSeen makes every form in component send the field "seen" with print.
+func withSeen(print string, component templ.Component) templ.Component {
+	return templ.ComponentFunc(func(ctx context.Context, w io.Writer) error {
+		values := html.EscapeString(`{"seen":"` + print + `"}`)
+		if _, err := fmt.Fprintf(w, `<div hx-vals="%s">`, values); err != nil {
+			return err
+		}
+		if err := component.Render(ctx, w); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, "</div>")
+		return err
+	})
+}
+
+// previewOf words p for a person; n is the network as it was seen last.
+func previewOf(p desk.Preview, n status.Network) web.Preview {
+	v := web.Preview{
+		Interruption: interruption(p.Interruption), Dark: !p.Interruption.None,
+		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To},
+	}
+	for _, x := range p.Steps {
+		v.Steps = append(v.Steps, web.PlanStep{Title: capital(x.Step.Title), Check: x.Step.Check, Dark: x.Step.Dark, Commands: x.Commands})
+	}
+	wording(p, n, &v)
+	return v
+}
+
+// wording is title, sentences and button for each verb.
+func wording(p desk.Preview, n status.Network, v *web.Preview) {
+	name := cmp.Or(p.Request.Network, n.Name)
+	switch p.Request.Verb {
+	case desk.Switchover:
+		v.Title = fmt.Sprintf("Move the network to %s?", p.Plan.To)
+		v.Sentences = []string{
+			fmt.Sprintf("%s is stopped and its stick made silent, then %s goes on with the same network. No device is paired again.", p.Plan.From, p.Plan.To),
+			fmt.Sprintf("Each step is checked before the next one. If one fails before %s is proven to work, %s is brought back.", p.Plan.To, p.Plan.From),
+		}
+		v.Confirm.Label = "Move to " + p.Plan.To
+	case desk.Sync:
+		v.Title = "Copy the latest data to the stand-bys?"
+		v.Sentences = []string{fmt.Sprintf("The data of %s is copied while it goes on working. What a stand-by had is kept.", p.Plan.From)}
+		v.Confirm.Label = "Copy now"
+	case desk.Stop:
+		v.Title = fmt.Sprintf("Stop Zigbee2MQTT on %s?", p.Request.To)
+		v.Sentences = []string{fmt.Sprintf("Zigbee2MQTT on %s is stopped and its stick made silent. Nothing starts it again by itself.", p.Request.To)}
+		v.Confirm.Label, v.Confirm.Word, v.Confirm.Danger = "Stop "+p.Request.To, p.Request.To, true
+	case desk.Start:
+		v.Title = fmt.Sprintf("Start %s again?", p.Plan.To)
+		v.Sentences = []string{fmt.Sprintf("%s was active last. It is started with its own data and stick, after all others were proven silent.", p.Plan.To)}
+		v.Confirm.Label = "Start " + p.Plan.To
+	case desk.Hold:
+		v.Title = fmt.Sprintf("Put the network %s on hold?", name)
+		v.Sentences = []string{"It is still watched and you are told what happens, but nothing is done until you release it."}
+		v.Confirm.Label = "Hold"
+	case desk.Release:
+		v.Title = fmt.Sprintf("Release the network %s?", name)
+		v.Sentences = []string{"Actions are possible again from now on."}
+		v.Confirm.Label = "Release"
+	}
+}
+
+// interruption is how long the home has no Zigbee, and how that is known.
+func interruption(i desk.Interruption) string {
+	switch {
+	case i.None:
+		return "Zigbee goes on working all the time."
+	case i.Forever:
+		return "Your home has no Zigbee from then on, until somebody starts a node again."
+	case i.Expected <= 0 && i.AtMost <= 0:
+		return "Your home has no Zigbee for a while; how long cannot be said."
+	case i.Expected <= 0:
+		return fmt.Sprintf("Your home has no Zigbee for a while: at most %s, then it is taken back.", span(i.AtMost))
+	}
+	known := "an estimate"
+	if i.Measured {
+		known = "as long as last time"
+	}
+	s := fmt.Sprintf("Your home has no Zigbee for about %s (%s)", span(i.Expected), known)
+	if i.AtMost > i.Expected {
+		s += fmt.Sprintf("; the steps may take %s at most", span(i.AtMost))
+	}
+	return s + "."
+}
