@@ -1,0 +1,196 @@
+package storybook
+
+import (
+	"time"
+
+	"z2mha/web"
+)
+
+func overviews() []Story {
+	return []Story{
+		overview("overview-empty", web.Overview{CanAct: true}),
+		overview("overview-first-look", web.Overview{CanAct: true, Networks: []web.Network{firstLook()}}),
+		overview("overview-protected", web.Overview{CanAct: true, Networks: []web.Network{home()}}),
+		overview("overview-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{home()}}),
+		overview("overview-degraded", web.Overview{CanAct: true, Networks: []web.Network{degraded()}}),
+		overview("overview-unprotected", web.Overview{CanAct: true, Networks: []web.Network{unprotected()}}),
+		overview("overview-held", web.Overview{CanAct: true, Networks: []web.Network{onHold()}}),
+		overview("overview-two-networks", web.Overview{CanAct: true, Networks: []web.Network{home(), garden()}}),
+		overview("overview-notices", web.Overview{Notices: notices(), Networks: []web.Network{home()}}),
+		overview("overview-hostile", web.Overview{CanAct: true, Notices: []web.Notice{{State: web.LightBad, What: Hostile, Details: []string{Hostile, Long}, Fix: Hostile}},
+			Networks: []web.Network{named(Hostile), named(Long)}}),
+	}
+}
+
+func overview(name string, o web.Overview) Story {
+	return Story{name, PlacePage, web.OverviewPage(Page("Overview"), o)}
+}
+
+// home is a network as it should be; the other states are made from it.
+func home() web.Network {
+	return web.Network{
+		Name: "home", Heading: "Protected: a stand-by is ready to take over.", Tone: web.ToneProtected, Looked: ago(12 * time.Second),
+		Facts: []web.Fact{
+			{Label: "Active for", Text: "12 days"},
+			{Label: "Last sync", At: ago(2 * time.Minute)},
+			{Label: "Devices", Text: "47"},
+			{Label: "Last switchover", Text: "attic, by hand, 14 s", At: ago(12 * 24 * time.Hour)},
+		},
+		Actions: []web.Action{
+			{Label: "Switch over to cellar", Verb: "switchover", Network: "home", To: "cellar", Primary: true},
+			{Label: "Sync now", Verb: "sync", Network: "home"},
+			{Label: "Hold", Verb: "hold", Network: "home"},
+		},
+		Nodes:  []web.Node{attic(), cellar()},
+		Checks: checks(),
+		Events: events(),
+	}
+}
+
+func attic() web.Node {
+	return web.Node{
+		Name: "attic", Role: "Active", State: web.LightGood, Serving: true, Kind: "systemd", Address: "attic.example:22",
+		Host:    web.Light{State: web.LightGood, Text: "reachable", Evidence: "SSH answered in 8 ms", At: ago(12 * time.Second)},
+		Service: web.Light{State: web.LightGood, Text: "running", Evidence: "node (pid 812) holds the stick and the data directory", At: ago(12 * time.Second)},
+		Dongle:  web.Light{State: web.LightGood, Text: "plugged in", Evidence: "/dev/ttyUSB0, ITead Sonoff Zigbee 3.0 USB Dongle Plus", At: ago(12 * time.Second)},
+		Radio:   web.Light{State: web.LightGood, Text: "on air", Evidence: "a device answered", At: ago(41 * time.Second)},
+		Facts:   []web.Fact{{Label: "Zigbee2MQTT", Text: "2.12.1"}, {Label: "Firmware", Text: "20240710"}},
+		Actions: []web.Action{
+			{Label: "Make active", Verb: "switchover", Network: "home", To: "attic", Disabled: true, Why: "it is active already."},
+			{Label: "Stop …", Verb: "stop", Network: "home", To: "attic", Danger: true},
+		},
+	}
+}
+
+func cellar() web.Node {
+	return web.Node{
+		Name: "cellar", Role: "Stand-by, ready", State: web.LightGood, Kind: "OpenRC", Address: "192.0.2.17:22",
+		Host:    web.Light{State: web.LightGood, Text: "reachable", Evidence: "SSH answered in 11 ms", At: ago(12 * time.Second)},
+		Service: web.Light{State: web.LightGood, Text: "stopped", Evidence: "no process uses the stick or the data directory", At: ago(12 * time.Second)},
+		Dongle:  web.Light{State: web.LightGood, Text: "plugged in", Evidence: "/dev/ttyUSB0, ITead Sonoff Zigbee 3.0 USB Dongle Plus", At: ago(12 * time.Second)},
+		Radio:   web.Light{State: web.LightGood, Text: "silent (HOLD)", Evidence: "the stick says so itself", At: ago(26 * time.Minute)},
+		Facts:   []web.Fact{{Label: "Zigbee2MQTT", Text: "2.12.1"}, {Label: "Firmware", Text: "20240710"}},
+		Actions: []web.Action{{Label: "Make active", Verb: "switchover", Network: "home", To: "cellar"}},
+	}
+}
+
+func checks() []web.Check {
+	return []web.Check{
+		{State: web.LightGood, What: "Exactly one node is on air", Evidence: "attic runs, cellar is stopped"},
+		{State: web.LightGood, Node: "attic", What: "Zigbee2MQTT speaks on MQTT", Evidence: "version 2.12.1, 47 devices"},
+		{State: web.LightGood, Node: "cellar", What: "Zigbee2MQTT is stopped", Evidence: "nobody holds /dev/ttyUSB0"},
+		{State: web.LightGood, Node: "cellar", What: "It does not start by itself", Evidence: "not in any runlevel"},
+		{State: web.LightGood, Node: "cellar", What: "There is room for the data", Evidence: "11.4 GB free"},
+		{State: web.LightGood, Node: "cellar", What: "The stick is of the same kind", Evidence: "both are CC2652P"},
+	}
+}
+
+func events() []web.Event {
+	return []web.Event{
+		{At: ago(2 * time.Minute), State: web.LightGood, Text: "The stand-by cellar is up to date (copy 218)."},
+		{At: ago(3 * time.Hour), State: web.LightWarn, Text: "The sync was refused: two devices are being interviewed.", Fix: "Wait until they are, then sync again."},
+		{At: ago(12 * 24 * time.Hour), State: web.LightGood, Text: "attic took over from cellar; the home had no Zigbee for 14 s.", By: "Anna on the page"},
+		{At: ago(12*24*time.Hour + time.Minute), State: web.LightUnknown, Text: "Moving the network from cellar to attic.", By: "Anna on the page"},
+		{At: ago(12*24*time.Hour + 4*time.Hour), State: web.LightBad, Text: "cellar cannot be reached.", Fix: "See whether the host is on and in the network."},
+	}
+}
+
+func firstLook() web.Network {
+	n := home()
+	n.Looked, n.Heading, n.Tone = time.Time{}, "Not protected: no stand-by could take over now.", web.ToneUnprotected
+	n.Reasons = []web.Reason{{What: "Nothing has been looked at yet."}}
+	n.Facts, n.Checks, n.Events, n.Actions = nil, nil, nil, nil
+	for i := range n.Nodes {
+		unknown := web.Light{State: web.LightUnknown, Text: "not known yet"}
+		n.Nodes[i] = web.Node{Name: n.Nodes[i].Name, Role: "Not known", State: web.LightUnknown, Address: n.Nodes[i].Address,
+			Host: unknown, Service: unknown, Dongle: unknown, Radio: unknown}
+	}
+	return n
+}
+
+func degraded() web.Network {
+	n := home()
+	n.Heading, n.Tone = "Partly protected: a stand-by could take over, but something needs your attention.", web.ToneDegraded
+	n.Reasons = []web.Reason{
+		{Node: "cellar", What: "Zigbee2MQTT starts by itself when the host boots, and would then disturb attic.",
+			Fix: "Run \"rc-update del zigbee2mqtt\" on cellar, or paste the line of the set-up again."},
+		{Node: "cellar", What: "Its data is 2 days old.", Fix: "Sync now."},
+	}
+	n.Checks[3] = web.Check{State: web.LightWarn, Node: "cellar", What: "It does not start by itself", Evidence: "zigbee2mqtt is in the runlevel default",
+		Fix: "Run \"rc-update del zigbee2mqtt\" on cellar."}
+	n.Nodes[1].State, n.Nodes[1].Role = web.LightWarn, "Stand-by, out of date"
+	n.Nodes[1].Notes = []string{"It does not have the latest copy: sync to bring it up to date."}
+	n.Nodes[1].Radio = web.Light{State: web.LightWarn, Text: "not asked lately", Evidence: "it was silent when it was asked last", At: ago(50 * time.Hour)}
+	return n
+}
+
+func unprotected() web.Network {
+	n := home()
+	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
+	n.Reasons = []web.Reason{{Node: "cellar", What: "It cannot be reached: connection refused.", Fix: "See whether the host is on and whether sshd runs there."}}
+	n.Actions[0].Disabled, n.Actions[0].Why = true, "cellar cannot be reached."
+	n.Checks[2] = web.Check{State: web.LightBad, Node: "cellar", What: "The host can be reached", Evidence: "dial tcp 192.0.2.17:22: connection refused",
+		Fix: "See whether the host is on and whether sshd runs there."}
+	n.Nodes[1] = web.Node{
+		Name: "cellar", Role: "Offline", State: web.LightBad, Kind: "OpenRC", Address: "192.0.2.17:22",
+		Host:    web.Light{State: web.LightBad, Text: "not reachable", Evidence: "connection refused", At: ago(12 * time.Second)},
+		Service: web.Light{State: web.LightUnknown, Text: "not known", Evidence: "was stopped when it was seen last", At: ago(4 * time.Hour)},
+		Dongle:  web.Light{State: web.LightUnknown, Text: "not known", Evidence: "was plugged in when it was seen last", At: ago(4 * time.Hour)},
+		Radio:   web.Light{State: web.LightUnknown, Text: "not known", Evidence: "was silent when it was asked last", At: ago(4 * time.Hour)},
+		Actions: []web.Action{{Label: "Make active", Verb: "switchover", Network: "home", To: "cellar", Disabled: true, Why: "it cannot be reached."}},
+	}
+	return n
+}
+
+func onHold() web.Network {
+	n := home()
+	n.Heading, n.Tone = "On hold: the network is watched, and nothing is done until you release it.", web.ToneHeld
+	n.Reasons = []web.Reason{{What: "Anna put it on hold.", Fix: "Release it when you have finished."}}
+	for i := range n.Actions[:2] {
+		n.Actions[i].Disabled, n.Actions[i].Primary, n.Actions[i].Why = true, false, "the network is on hold."
+	}
+	n.Actions[2] = web.Action{Label: "Release", Verb: "release", Network: "home", Primary: true}
+	return n
+}
+
+func garden() web.Network {
+	n := home()
+	n.Name = "garden"
+	n.Nodes[0].Name, n.Nodes[1].Name = "shed", "greenhouse"
+	return n
+}
+
+func named(name string) web.Network {
+	n := degraded()
+	n.Name = name
+	for i := range n.Nodes {
+		x := &n.Nodes[i]
+		x.Name, x.Role, x.Kind, x.Address = name, name, name, name
+		x.Notes = []string{name}
+		x.Facts = []web.Fact{{Label: name, Text: name}}
+		x.Host.Text, x.Host.Evidence = name, name
+		x.Actions = []web.Action{{Label: "Make active: " + name, Verb: "switchover", Network: name, To: name, Disabled: true, Why: name}}
+	}
+	r := going()
+	r.Title, r.By, r.Turning, r.Progress.What = name, name, name, name
+	r.Steps[5].Title, r.Steps[5].Node, r.Steps[4].Saw = name, name, []string{name}
+	n.Run = &r
+	n.Reasons = []web.Reason{{Node: name, What: name, Fix: name}}
+	n.Facts = []web.Fact{{Label: name, Text: name}}
+	n.Actions = []web.Action{{Label: name, Verb: "switchover", Network: name, To: name, Primary: true}}
+	n.Checks = []web.Check{{State: web.LightBad, Node: name, What: name, Evidence: name, Fix: name}}
+	n.Events = []web.Event{{At: ago(time.Minute), State: web.LightBad, Text: name, By: name, Fix: name}}
+	return n
+}
+
+func notices() []web.Notice {
+	return []web.Notice{
+		{State: web.LightBad, What: "The broker cannot be reached: dial tcp 192.0.2.4:1883: connection refused.",
+			Fix: "See whether the broker runs. What Zigbee2MQTT says is not known until then."},
+		{State: web.LightBad, What: "The configuration has 2 problems and was not taken.",
+			Details: []string{"line 12: networks[0].nodes[1].host: is missing", "line 19: snmp[0].address: \"192.0.2.9\" has no port"},
+			Fix:     "Correct z2mha.yaml and restart.", Link: web.Link{Label: "Add a host", Href: "setup"}},
+		web.NoticeNoHTMX,
+		web.NoticeReadOnly,
+	}
+}

@@ -1,0 +1,104 @@
+package storybook
+
+import (
+	"time"
+
+	"z2mha/web"
+)
+
+func runs() []Story {
+	return []Story{
+		inRun("run-dark", going()),
+		inRun("run-begun", begun()),
+		inRun("run-turning-back", turning()),
+		inRun("run-completed", completed()),
+		inRun("run-taken-back", takenBack()),
+		inRun("run-needs-help", needsHelp()),
+	}
+}
+
+func inRun(name string, r web.Run) Story {
+	n := home()
+	n.Run = &r
+	if r.Ended.IsZero() {
+		n.Heading, n.Tone = "Busy: a plan is being carried out.", web.ToneActing
+		for i := range n.Actions {
+			n.Actions[i].Disabled, n.Actions[i].Primary = true, false
+		}
+		n.Actions[0].Why = "a plan is being carried out."
+	}
+	return overview(name, web.Overview{CanAct: true, Networks: []web.Network{n}})
+}
+
+func begun() web.Run {
+	r := going()
+	r.DarkSince, r.Progress = time.Time{}, web.Progress{}
+	for i := range r.Steps {
+		r.Steps[i] = web.RunStep{Title: r.Steps[i].Title, Node: r.Steps[i].Node, Dark: r.Steps[i].Dark, State: web.StepWaiting}
+	}
+	r.Steps[0].State, r.Steps[0].Began = web.StepRunning, ago(time.Second)
+	return r
+}
+
+// going is a switchover in the middle of its dark part.
+func going() web.Run {
+	return web.Run{
+		ID: "20261122-175940-switchover", Title: "Moving the network from attic to cellar", State: web.RunGoing,
+		By: "Anna on the page", Began: ago(20 * time.Second), DarkSince: ago(12 * time.Second),
+		Progress: web.Progress{What: "writing NV item 0x0021", Done: 61, Total: 148},
+		Steps: []web.RunStep{
+			{Title: "look at all nodes afresh", State: web.StepDone, Took: "1.1 s", Saw: []string{"attic is active, cellar is stopped", "nothing stands in the way"}},
+			{Title: "prove that the stick is silent", Node: "cellar", State: web.StepDone, Took: "0.6 s", Saw: []string{"state HOLD, read from the stick"}},
+			{Title: "copy the data", Node: "attic", State: web.StepDone, Took: "2.3 s", Saw: []string{"4 files, 212 kB, copy 219"}},
+			{Title: "stop Zigbee2MQTT", Node: "attic", State: web.StepDone, Dark: true, Took: "3.9 s", Saw: []string{"node (pid 812) has ended", "/dev/ttyUSB0 is free"}},
+			{Title: "silence the radio", Node: "attic", State: web.StepDone, Dark: true, Took: "0.9 s", Saw: []string{"the stick was reset and says HOLD"}},
+			{Title: "write the network onto the stick", Node: "cellar", State: web.StepRunning, Dark: true, Began: ago(4 * time.Second)},
+			{Title: "start Zigbee2MQTT", Node: "cellar", State: web.StepWaiting, Dark: true},
+			{Title: "see that devices answer", Node: "cellar", State: web.StepWaiting},
+			{Title: "record the new active node", Node: "cellar", State: web.StepWaiting},
+		},
+	}
+}
+
+func turning() web.Run {
+	r := going()
+	r.State, r.Turning = web.RunTurning, "the stick of cellar refused item 0x0021 (status 0x0a)"
+	r.Progress = web.Progress{}
+	r.Steps[5] = web.RunStep{Title: r.Steps[5].Title, Node: "cellar", State: web.StepUndone, Dark: true, Took: "5.0 s", Note: "status 0x0a from the stick", Saw: []string{"the stick has its old memory again"}}
+	r.Steps[4].State, r.Steps[4].Began = web.StepUndoing, ago(time.Second)
+	return r
+}
+
+func ended(state web.RunState, result string) web.Run {
+	r := going()
+	r.State, r.Result, r.Ended, r.Took, r.Outage = state, result, ago(3*time.Minute), "41 s", "14 s"
+	r.DarkSince, r.Progress = time.Time{}, web.Progress{}
+	for i := range r.Steps {
+		r.Steps[i].State, r.Steps[i].Began = web.StepDone, time.Time{}
+		if r.Steps[i].Took == "" {
+			r.Steps[i].Took = "4.2 s"
+		}
+	}
+	return r
+}
+
+func completed() web.Run {
+	return ended(web.RunCompleted, "cellar is active now, and 3 of 3 asked devices answered.")
+}
+
+func takenBack() web.Run {
+	r := ended(web.RunTakenBack, "Everything is as it was before: attic is active. The stick of cellar refused item 0x0021.")
+	r.Steps[4].State, r.Steps[5].State, r.Steps[5].Note = web.StepUndone, web.StepFailed, "status 0x0a from the stick"
+	for i := range r.Steps[6:] {
+		r.Steps[6+i] = web.RunStep{Title: r.Steps[6+i].Title, Node: "cellar", State: web.StepWaiting}
+	}
+	return r
+}
+
+func needsHelp() web.Run {
+	r := ended(web.RunNeedsHelp, "attic could not be started again: its stick is not there any more. Plug it in, then start the node.")
+	r.Outage = ""
+	r.DarkSince = ago(3 * time.Minute)
+	r.Steps[4].State, r.Steps[4].Note = web.StepFailed, "/dev/ttyUSB0 does not exist"
+	return r
+}

@@ -1,0 +1,96 @@
+package storybook
+
+import "z2mha/web"
+
+func setups() []Story {
+	known := FirstUse()
+	known.Nodes = []web.Fact{{Label: "home / attic", Text: "attic.example:22, systemd"}}
+	known.Form.Network.Value = "home"
+	noKey := FirstUse()
+	noKey.Key, noKey.CanAct = "", false
+	noKey.Notices = []web.Notice{web.NoticeReadOnly}
+	return []Story{
+		{"setup-first", PlacePage, web.SetupPage(Page("Add a host"), FirstUse())},
+		{"setup-another", PlacePage, web.SetupPage(Page("Add a host"), known)},
+		{"setup-no-key", PlacePage, web.SetupPage(Page("Add a host"), noKey)},
+		{"setup-form-errors", PlaceStep, web.SetupFormPart(web.SetupForm{
+			Network: web.Field{Value: "home"}, Node: web.Field{Value: Hostile, Error: "only letters, digits, - and _ can be used"},
+			Host: web.Field{Value: "cellar.example", Error: "no such host: use an IP address, or see whether the name is right"},
+			Port: web.Field{Value: "22x", Error: "is a number between 1 and 65535"}, User: web.Field{Value: "z2mha"},
+			Become: web.Field{Value: "doas", Error: "the host has no doas"}})},
+		{"setup-found", PlaceStep, web.SetupFoundPart(found())},
+		{"setup-found-blocked", PlaceStep, web.SetupFoundPart(blocked())},
+		{"setup-found-hostile", PlaceStep, web.SetupFoundPart(web.SetupFound{Node: Hostile, Address: Long, Facts: []web.Fact{{Label: Hostile, Text: Long}},
+			Services: []web.Choice{{Value: Hostile, Label: Long, Note: Hostile, State: web.LightWarn}}, Hidden: []web.Hidden{{Name: "host", Value: Hostile}}})},
+		{"setup-review", PlaceStep, web.SetupReviewPart(review())},
+		{"setup-saved", PlaceStep, web.SetupSavedPart(web.SetupSaved{What: "The node cellar belongs to the network home now.",
+			Next: []string{"It is looked at within half a minute.", "Sync once, so that it has the data of attic.", "Try a switchover while you are at home."}})},
+	}
+}
+
+// FirstUse is the set-up page of a new program.
+func FirstUse() web.Setup {
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExam z2mha"
+	does := []string{
+		"makes the user z2mha, without a password, and lets our key log in as that user",
+		"lets that user become root: the radio and the files of Zigbee2MQTT need it",
+		"keeps Zigbee2MQTT from starting by itself at boot, since two at once disturb one another",
+	}
+	return web.Setup{
+		CanAct: true, Key: key, Fingerprint: "SHA256:Fl7tTT4VnGbx3cIDnzkVb0bKp5MhNnwExampleExamp",
+		Hosts: []web.SetupHost{
+			{Kind: "Debian, Ubuntu, Raspberry Pi OS (systemd)", Line: "adduser --system --shell /bin/sh z2mha && install -d -o z2mha -m 700 ~z2mha/.ssh && echo '" + key + "' >~z2mha/.ssh/authorized_keys", Does: does},
+			{Kind: "Alpine (OpenRC)", Line: "adduser -D z2mha && install -d -o z2mha -m 700 ~z2mha/.ssh && echo '" + key + "' >~z2mha/.ssh/authorized_keys", Does: does},
+			{Kind: "Docker", Line: "docker update --restart=no zigbee2mqtt", Does: does},
+		},
+		Form: web.SetupForm{Port: web.Field{Value: "22"}, User: web.Field{Value: "z2mha"}, Become: web.Field{Value: "sudo"}},
+	}
+}
+
+func found() web.SetupFound {
+	return web.SetupFound{
+		Node: "cellar", Address: "z2mha@192.0.2.17:22, with doas",
+		Facts: []web.Fact{{Label: "System", Text: "Alpine Linux 3.22, aarch64"}, {Label: "Zigbee2MQTT", Text: "2.12.1"},
+			{Label: "Key of the host", Text: "SHA256:wJ0kExampleExampleExampleExampleExampleExam"}},
+		Services: []web.Choice{{Value: "openrc:zigbee2mqtt", Label: "OpenRC: zigbee2mqtt", Note: "started with npm, runs now", State: web.LightGood, Chosen: true}},
+		DataDirs: []web.Choice{
+			{Value: "/opt/zigbee2mqtt/data", Label: "/opt/zigbee2mqtt/data", Note: "in use, 47 devices", State: web.LightGood, Chosen: true},
+			{Value: "/root/data", Label: "/root/data", Note: "not used since March", State: web.LightUnknown},
+		},
+		Sticks: []web.Choice{
+			{Value: "/dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0_USB_Dongle_Plus_0001-if00-port0", Label: "ITead Sonoff Zigbee 3.0 USB Dongle Plus",
+				Note: "CC2652P, firmware 20240710", State: web.LightGood, Chosen: true},
+			{Value: "/dev/ttyACM0", Label: "SONOFF Dongle Plus V2", Note: "not a supported stick: this is an EFR32, which keeps its network in another way", State: web.LightBad, Disabled: true},
+		},
+		Checks: []web.Check{
+			{State: web.LightWarn, What: "Zigbee2MQTT does not start by itself", Evidence: "it is in the runlevel default", Fix: "Paste the line for Alpine once more, or run \"rc-update del zigbee2mqtt\"."},
+			{State: web.LightGood, What: "Our user can become root", Evidence: "doas works without a password"},
+		},
+		Hidden: []web.Hidden{{Name: "network", Value: "home"}, {Name: "node", Value: "cellar"}, {Name: "host", Value: "192.0.2.17"}},
+	}
+}
+
+func blocked() web.SetupFound {
+	f := found()
+	f.Sticks = f.Sticks[1:]
+	f.Services, f.DataDirs = nil, nil
+	f.Blocked = "There is no stick on this host that could take over. Plug in one with a CC2652 or CC1352 chip and look again."
+	return f
+}
+
+func review() web.SetupReview {
+	return web.SetupReview{
+		Title: "Add cellar to the network home?", File: "/data/z2mha.yaml",
+		Sentences: []string{"From then on cellar is watched. Nothing on the host changes before you sync or switch over."},
+		YAML: `      - name: cellar
+        host: 192.0.2.17
+        user: z2mha
+        become: doas
+        data: /opt/zigbee2mqtt/data
+        tty: /dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0_USB_Dongle_Plus_0001-if00-port0
+        service:
+          openrc: zigbee2mqtt
+`,
+		Hidden: []web.Hidden{{Name: "node", Value: "cellar"}},
+	}
+}
