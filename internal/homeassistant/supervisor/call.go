@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,13 +54,21 @@ func (c *Client) persist(ctx context.Context, name string, try func() (again boo
 		if !again {
 			return err
 		}
-		c.log.Debug("call is repeated", "call", name, "in", wait, "err", err)
+		c.log.Log(ctx, waitLevel(wait == firstWait), "waiting for an answer", "call", name, "again in", wait, "err", err)
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
 			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		}
 	}
+}
+
+// waitLevel is for saying once that we wait, and then only to those who look closely.
+func waitLevel(first bool) slog.Level {
+	if first {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 // try makes a call once and decodes the answer into out, unless that is nil.
@@ -115,13 +124,11 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 
 // lost says why there is no answer.
 func (c *Client) lost(ctx context.Context, k call, err error) error {
-	var badBody *json.UnsupportedTypeError
+	_, unfit := errors.AsType[*json.UnsupportedTypeError](err)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", k, context.Cause(ctx))
-	case errors.Is(err, errTooLong):
-		return fmt.Errorf("%s: %w", k, err)
-	case errors.As(err, &badBody):
+	case unfit, errors.Is(err, errTooLong):
 		return fmt.Errorf("%s: %w", k, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w: no answer within %s", k, ErrUnreachable, patience)

@@ -112,7 +112,7 @@ func (n *Notices) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 		case passes(err):
-			n.log.Debug("a notification waits", "id", c.id, "in", wait, "err", err)
+			n.log.Log(ctx, waitLevel(wait == noticeFirst), "a notification waits", "id", c.id, "again in", wait, "err", err)
 			n.pause(ctx, time.After(wait))
 			wait = min(2*wait, noticeLongest)
 			continue

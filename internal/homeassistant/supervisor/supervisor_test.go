@@ -116,6 +116,9 @@ func TestOptionsAreSavedAndComeBack(t *testing.T) {
 	if !ok || refused.Status != 400 || refused.Key != "app_configuration_invalid_error" || !strings.Contains(err.Error(), "expected str") {
 		t.Errorf("a refused option: %v", err)
 	}
+	if err := c.SetOptions(t.Context(), map[string]any{"language": func() {}}); err == nil || !strings.Contains(err.Error(), "unsupported type") {
+		t.Errorf("an option that JSON cannot hold: %v", err)
+	}
 }
 
 func TestRestartIsNotAskedForTwice(t *testing.T) {
@@ -218,7 +221,8 @@ func TestTokenAndAddress(t *testing.T) {
 }
 
 func TestWaitsUntilTheSupervisorIsReady(t *testing.T) {
-	inBubble(t, supervisortest.Options{NotReady: 4}, func(t *testing.T, c *supervisor.Client, _ *supervisortest.Fake) {
+	inBubble(t, supervisortest.Options{}, func(t *testing.T, c *supervisor.Client, f *supervisortest.Fake) {
+		f.SetNotReady(4)
 		began := time.Now()
 		if _, err := c.Info(t.Context()); err != nil {
 			t.Error(err)
