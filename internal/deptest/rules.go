@@ -60,6 +60,7 @@ var ProjectRules = Rules{
 		"internal/host/service":           {"internal/host/remote"},
 		"internal/storage/events":         {"internal/storage/durable"},
 		"internal/storage/holds":          {"internal/storage/durable"},
+		"internal/backup":                 {"internal/storage/durable"},
 		"internal/storage/journal":        {"internal/storage/durable"},
 		"internal/storage/memory":         {"internal/storage/durable"},
 		"internal/storage/shelf":          {"internal/storage/durable"},
