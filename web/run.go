@@ -39,7 +39,7 @@ type Progress struct {
 // A RunStep is one step of a Run.
 type RunStep struct {
 	Title string
-	Node  string
+	Node  string // shown before Title when Title does not name it; may be ""
 	State StepState
 	Dark  bool     // the home has no Zigbee during this step
 	Saw   []string // evidence

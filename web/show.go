@@ -1,6 +1,21 @@
 package web
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
+
+// light is the mark beside a reason.
+func (t Tone) light() LightState {
+	switch t {
+	case ToneUnprotected:
+		return LightBad
+	case ToneHeld, ToneActing:
+		return LightUnknown
+	case ToneProtected, ToneDegraded:
+	}
+	return LightWarn
+}
 
 // light is the colour of a run.
 func (s RunState) light() LightState {
@@ -18,6 +33,14 @@ func (s RunState) light() LightState {
 
 // moving says that the step is under way, in either direction.
 func (s StepState) moving() bool { return s == StepRunning || s == StepUndoing }
+
+// about is the node that the title does not name.
+func (s RunStep) about() string {
+	if strings.Contains(s.Title, s.Node) {
+		return ""
+	}
+	return s.Node
+}
 
 // mark is the shape for a step.
 func (s StepState) mark() string {
@@ -74,4 +97,23 @@ func inputMode(name string) string {
 		return "numeric"
 	}
 	return "text"
+}
+
+// whys says of buttons that cannot be pressed why, each reason once.
+func whys(list []Action) []string {
+	var out, reasons []string
+	labels := map[string][]string{}
+	for _, a := range list {
+		if !a.Disabled || a.Why == "" {
+			continue
+		}
+		if labels[a.Why] == nil {
+			reasons = append(reasons, a.Why)
+		}
+		labels[a.Why] = append(labels[a.Why], a.Label)
+	}
+	for _, why := range reasons {
+		out = append(out, strings.Join(labels[why], ", ")+": "+why)
+	}
+	return out
 }

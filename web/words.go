@@ -11,7 +11,7 @@ var words = struct {
 	Hosts, Host, Service, Dongle, Radio, OnAir                 string
 	Readiness, AllReady, SomeReady, NoChecks, Events, NoEvents string
 	Actions, By, JustNow                                       string
-	RunNow, RunLast, RunSteps, Began, Resting, WasResting      string
+	RunLast, RunSteps, Began, Resting, WasResting              string
 	Turning, Rests, Step                                       string
 	StepState                                                  map[StepState]string
 	RunState                                                   map[RunState]string
@@ -38,7 +38,7 @@ var words = struct {
 	Hosts: "Hosts", Host: "Host", Service: "Zigbee2MQTT", Dongle: "Stick", Radio: "Radio", OnAir: "On air",
 	Readiness: "Ready for a switchover?", AllReady: "Everything that is checked is as it should be.", SomeReady: "%d of %d checks hold", NoChecks: "Nothing has been checked yet.",
 	Events: "What happened", NoEvents: "Nothing has happened yet.", Actions: "Actions", By: "by", JustNow: "just now",
-	RunNow: "In progress", RunLast: "Last plan", RunSteps: "Steps", Began: "Began", Resting: "Your home has no Zigbee right now",
+	RunLast: "Last plan", RunSteps: "Steps", Began: "Began", Resting: "Your home has no Zigbee right now",
 	WasResting: "Zigbee rested for", Turning: "Being taken back:", Rests: "Zigbee rests", Step: "Step",
 	StepState: map[StepState]string{StepWaiting: "Waiting", StepRunning: "In progress", StepDone: "Done", StepFailed: "Failed",
 		StepUndoing: "Being taken back", StepUndone: "Taken back"},
