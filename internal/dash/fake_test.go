@@ -120,7 +120,7 @@ func (d *fakeDesk) requests() []desk.Request {
 	return slices.Clone(d.asked)
 }
 
-func (d *fakeDesk) Look(string)                       {}
+func (d *fakeDesk) Look(string)                      {}
 func (d *fakeDesk) Listen(func(status.Event)) func() { return func() {} }
 
 // admins are the ids of administrators.
@@ -234,11 +234,11 @@ func (h *house) post(path string, fields ...string) answer {
 func (a answer) expect(t *testing.T, status int, parts ...string) {
 	t.Helper()
 	if a.StatusCode != status {
-		t.Errorf("got %s, want %d; body:\n%s", a.Status, status, a.body)
+		t.Errorf("got %s, want %d; body:\n%.400s", a.Status, status, a.body)
 	}
 	for _, part := range parts {
 		if !strings.Contains(a.body, part) {
-			t.Errorf("the answer lacks %q:\n%s", part, a.body)
+			t.Errorf("the answer lacks %q:\n%.2000s", part, a.body)
 		}
 	}
 }

@@ -76,7 +76,7 @@ func askedOf(form url.Values, networks []status.Network, by string) (asked, erro
 			words = append(words, string(v))
 		}
 		return asked{}, &reply{http.StatusBadRequest, web.Failure{What: "This cannot be asked for: " + quoted(string(verb)) + ".",
-			Why: "What can be asked for is " + either(words) + "."}}
+			Why: "What can be asked for is " + either(words) + ".", Remedy: "Load the page again."}}
 	}
 	n, err := networkNamed(form.Get("network"), networks)
 	if err != nil {
