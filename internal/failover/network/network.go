@@ -68,6 +68,21 @@ type Observation struct {
 	TTYDevice string `json:"tty_device,omitempty"`
 	DataID    string `json:"data_id,omitempty"`
 	Stick     string `json:"stick,omitempty"` // what USB says: maker, product, serial
+
+	// Restart is what the service manager does when Zigbee2MQTT ends by itself, in the
+	// manager's words, such as "always" or "supervise-daemon"; "" not known.
+	Restart string `json:"restart,omitempty"`
+	// Watchdog is Z2M_WATCHDOG of the service, with which Zigbee2MQTT starts itself again;
+	// "" when it is not set or not known.
+	Watchdog string `json:"watchdog,omitempty"`
+	// ModemManager runs on the host and may open the stick.
+	ModemManager bool `json:"modem_manager,omitempty"`
+	// Disable is the command line with which a person keeps the service from starting at
+	// boot, "" when that is not known.
+	Disable string `json:"disable,omitempty"`
+	// ServiceTrouble is why the service manager could not tell anything of the service,
+	// such as that there is none of that name; nil when it could, or has no way to.
+	ServiceTrouble *RefusedError `json:"service_trouble,omitempty"`
 }
 
 // Runs says that a program uses the stick or the data directory.

@@ -8,6 +8,7 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/helperapi"
 	"z2mha/internal/host/remote"
+	"z2mha/internal/host/service"
 )
 
 // local are the entries of a data directory that stay with their host: logs,
@@ -34,7 +35,7 @@ func (n *Node) Explain(op engine.Op) []string {
 	case engine.OpObserve:
 		return n.lines(append(n.statusCommands(), n.ofHelper(n.probeCall()))...)
 	case engine.OpStop:
-		return n.lines(n.service.Stop())
+		return n.explainStop()
 	case engine.OpStart:
 		return n.explainStart()
 	case engine.OpEnable, engine.OpDisable:
@@ -50,7 +51,11 @@ func (n *Node) Explain(op engine.Op) []string {
 		return n.lines(list, n.filesCommand(true), list)
 	case engine.OpStage:
 		list := n.ofHelper(n.stagedCall(nil))
-		return n.lines(n.filesCommand(false), n.ofHelper(n.portProbeCall(portWord)), list, list)
+		port := n.ofHelper(n.portProbeCall(portWord))
+		if n.cfg.Service.Kind == service.Docker { // it tells the host's name of the port
+			return n.lines(slices.Concat([]remote.Command{n.filesCommand(false)}, n.statusCommands(), []remote.Command{port, list, list})...)
+		}
+		return n.lines(n.filesCommand(false), port, list, list)
 	case engine.OpPromote, engine.OpUnpromote:
 		return n.lines(n.ofHelper(n.promoteCall(runWord, staged{hash: hashWord}, op == engine.OpUnpromote)))
 	}
@@ -70,6 +75,20 @@ func (n *Node) statusCommands() []remote.Command {
 		return []remote.Command{c}
 	}
 	return nil
+}
+
+// explainStop marks the line that runs only when the service manager still believes in
+// a process that is gone.
+func (n *Node) explainStop() []string {
+	lines := n.lines(n.service.Stop())
+	if !n.service.GivesUpEarly() {
+		return lines
+	}
+	lines = append(lines, n.lines(append([]remote.Command{n.ofHelper(n.probeCall())}, n.statusCommands()...)...)...)
+	if c, ok := n.service.Clear(); ok {
+		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
+	}
+	return lines
 }
 
 // explainStart marks the line that runs only when the service manager remembers a

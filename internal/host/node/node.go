@@ -52,6 +52,7 @@ type Config struct {
 type Timeouts struct {
 	Look     time.Duration // 30 s: probe, state of the service, state of the stick
 	Service  time.Duration // 60 s: one start or stop
+	Ending   time.Duration // 30 s: how long Zigbee2MQTT may go on after its manager gave up
 	Silence  time.Duration // 90 s: park or reset the stick
 	Memory   time.Duration // 10 min: read or write the stick's memory
 	Files    time.Duration // 10 min: one listing with hashes, one promotion
@@ -132,6 +133,7 @@ func (c *Config) complete() error {
 	orDefault(&c.Marker, c.Name)
 	orDefault(&c.Timeouts.Look, 30*time.Second)
 	orDefault(&c.Timeouts.Service, time.Minute)
+	orDefault(&c.Timeouts.Ending, 30*time.Second)
 	orDefault(&c.Timeouts.Silence, 90*time.Second)
 	orDefault(&c.Timeouts.Memory, 10*time.Minute)
 	orDefault(&c.Timeouts.Files, 10*time.Minute)

@@ -16,7 +16,6 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/node"
 	"z2mha/internal/host/remote"
-	"z2mha/internal/host/service"
 	"z2mha/internal/world/sshhost"
 )
 
@@ -168,7 +167,7 @@ case $1 in show) echo LoadState=loaded; echo ActiveState=inactive;; esac`)
 		t.Fatal(err)
 	}
 	calls, _ := os.ReadFile(log)
-	want := "stop zigbee2mqtt\nshow -p LoadState,ActiveState,SubState,MainPID,UnitFileState zigbee2mqtt\nstart zigbee2mqtt\n"
+	want := "stop zigbee2mqtt\nshow -p LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment zigbee2mqtt\nstart zigbee2mqtt\n"
 	if diff := cmp.Diff(want, string(calls)); diff != "" {
 		t.Error(diff)
 	}
@@ -188,50 +187,6 @@ case $1 in show) echo LoadState=masked; echo ActiveState=inactive; echo UnitFile
 	wantError(t, err, "attic", "zigbee2mqtt is masked", `"systemctl unmask zigbee2mqtt"`)
 	if calls, _ := os.ReadFile(log); strings.Contains(string(calls), "start ") {
 		t.Errorf("asked all the same: %s", calls)
-	}
-}
-
-// rcService behaves like OpenRC: it goes by a state of its own, which outlives the
-// process, and its stop gives up early.
-const rcService = `state=%s
-case $2 in
-status) echo " * status: $(cat $state)";;
-stop) echo " * ERROR: $1 failed to stop" >&2; exit 1;;
-zap) echo stopped >$state;;
-start) [ "$(cat $state)" = stopped ] || { echo " * WARNING: $1 has already been started" >&2; exit 1; }; echo started >$state;;
-esac`
-
-func TestOpenRC(t *testing.T) {
-	openrc := func(c *node.Config) { c.Service = service.Config{Kind: service.OpenRC, Unit: "zigbee2mqtt"} }
-	for _, tt := range []struct {
-		name, state string
-		runs        bool
-		want        string // error
-	}{
-		{"starts what is stopped", "stopped", false, ""},
-		{"clears a process that is gone", "started", false, ""},
-		{"clears a crash", "crashed", false, ""},
-		{"leaves a process alone that runs", "started", true, "already been started"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			p := newPlace(t, openrc)
-			p.data(nil)
-			state := filepath.Join(p.dir, "rc")
-			write(t, state, tt.state+"\n")
-			p.fake("rc-service", fmt.Sprintf(rcService, state))
-			if tt.runs {
-				program(t, p.cfg.Data)
-			}
-			err := p.StartService(t.Context())
-			if tt.want != "" {
-				wantError(t, err, tt.want)
-			} else if err != nil {
-				t.Error(err)
-			}
-			if err := p.StopService(t.Context()); err != nil {
-				t.Errorf("the ghost error of a stop: %v", err)
-			}
-		})
 	}
 }
 

@@ -27,7 +27,7 @@ func (n *Node) Observe(ctx context.Context) (network.Observation, error) {
 }
 
 func (n *Node) observe(ctx context.Context) (network.Observation, error) {
-	state, enabled, err := n.askService(ctx)
+	told, err := n.askService(ctx)
 	if err != nil {
 		return network.Observation{}, err
 	}
@@ -36,26 +36,28 @@ func (n *Node) observe(ctx context.Context) (network.Observation, error) {
 		return network.Observation{}, err
 	}
 	o := observation(r)
-	o.Node, o.At, o.TTY, o.Service, o.Enabled = n.cfg.Name, time.Now(), n.cfg.Dongle, state, enabled
+	o.Node, o.At, o.TTY = n.cfg.Name, time.Now(), n.cfg.Dongle
+	o.Service, o.Enabled, o.Restart, o.Watchdog = told.State, told.Enabled, told.Restart, told.Watchdog
+	o.Disable, o.ServiceTrouble = n.service.Disable(), told.Trouble
+	orDefault(&o.Version, told.Version)
 	if port.IsNetwork(n.cfg.Dongle) {
 		o.TTYDevice = normalPort(n.cfg.Dongle)
 	}
 	return o, nil
 }
 
-// askService returns what the service manager believes, and whether it starts
-// Zigbee2MQTT at boot.
-func (n *Node) askService(ctx context.Context) (state network.ServiceState, enabled string, err error) {
+// askService returns what the service manager believes.
+func (n *Node) askService(ctx context.Context) (service.Report, error) {
 	cmd, ok := n.service.Status()
 	if !ok {
-		return network.ServiceUnknown, "", nil
+		return service.Report{State: network.ServiceUnknown}, nil
 	}
 	cmd.Timeout = n.cfg.Timeouts.Look
 	out, err := n.conn.Run(ctx, cmd)
 	if err != nil {
-		return network.ServiceUnknown, "", err
+		return service.Report{}, err
 	}
-	return n.service.State(out), n.service.Enabled(out), nil
+	return n.service.Report(out), nil
 }
 
 // probe is the helper's look at the host.
@@ -83,6 +85,8 @@ func observation(r helperapi.ProbeResult) network.Observation {
 		Version:     r.Version,
 		TTYHolders:  processes(r.Holders),
 		DataHolders: processes(r.DataHolders),
+
+		ModemManager: r.ModemManager,
 	}
 	if t := r.TTY; t != nil {
 		o.TTYPresent, o.TTYDevice = t.Present, t.Device
@@ -107,51 +111,4 @@ func processes(holders []helperapi.Holder) []network.Process {
 		all = append(all, network.Process{PID: h.PID, Command: h.Command, Ours: h.Ours})
 	}
 	return all
-}
-
-// StopService asks the service manager to stop Zigbee2MQTT.
-func (n *Node) StopService(ctx context.Context) error {
-	return n.wrap("stop Zigbee2MQTT", n.ask(ctx, service.VerbStop, n.service.Stop()))
-}
-
-// StartService asks the service manager to start Zigbee2MQTT, after it has been
-// made to forget a process that is no longer there.
-func (n *Node) StartService(ctx context.Context) error {
-	err := n.clearStale(ctx)
-	if err == nil {
-		err = n.ask(ctx, service.VerbStart, n.service.Start())
-	}
-	return n.wrap("start Zigbee2MQTT", err)
-}
-
-// clearStale makes the manager forget a state that no process bears out. It refuses a
-// unit that is masked, which cannot start.
-func (n *Node) clearStale(ctx context.Context) error {
-	state, enabled, err := n.askService(ctx)
-	if err == nil && enabled == service.Masked {
-		return service.MaskedError(n.cfg.Service.Unit)
-	}
-	if err != nil || state != network.ServiceRunning && state != network.ServiceFailed {
-		return err
-	}
-	forget, ok := n.service.Clear()
-	if !ok {
-		return nil
-	}
-	r, err := n.probe(ctx)
-	if err != nil || observation(r).Runs() {
-		return err
-	}
-	forget.Timeout = n.cfg.Timeouts.Service
-	_, err = n.conn.Run(ctx, forget)
-	return err
-}
-
-func (n *Node) ask(ctx context.Context, verb service.Verb, cmd remote.Command) error {
-	cmd.Timeout = n.cfg.Timeouts.Service
-	out, err := n.conn.Run(ctx, cmd)
-	if err != nil {
-		return err
-	}
-	return n.service.Judge(verb, out)
 }

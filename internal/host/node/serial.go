@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -22,6 +23,9 @@ func (s *staging) checkPort(ctx context.Context, want map[string]wanted) (helper
 	if err != nil {
 		return helperapi.ProbeResult{}, err
 	}
+	if serial, err = s.n.onHost(ctx, serial); err != nil {
+		return helperapi.ProbeResult{}, err
+	}
 	r, err := s.n.lookWith(ctx, s.n.portProbeCall(serial))
 	if err != nil {
 		return r, err
@@ -30,7 +34,8 @@ func (s *staging) checkPort(ctx context.Context, want map[string]wanted) (helper
 	if why == "" {
 		return r, nil
 	}
-	if s.n.cfg.Service.Kind == service.Commands && isMissingDevice(serial, r) {
+	kind := s.n.cfg.Service.Kind
+	if (kind == service.Commands || kind == service.Docker) && isMissingDevice(serial, r) {
 		s.report.Warnings = append(s.report.Warnings, fmt.Sprintf(
 			"serial.port %s does not exist on the host; make sure that it is %s as Zigbee2MQTT's container sees it",
 			serial, s.n.cfg.Dongle))
@@ -40,6 +45,16 @@ func (s *staging) checkPort(ctx context.Context, want map[string]wanted) (helper
 		What: "use " + z2m.ConfigurationFile + " of this node", Why: why,
 		Remedy: "write the same stick into serial.port there and dongle in z2mha.yaml",
 	}
+}
+
+// onHost is the device that a container knows as serial; serial itself when Zigbee2MQTT
+// runs in no container, or docker does not tell.
+func (n *Node) onHost(ctx context.Context, serial string) (string, error) {
+	if n.cfg.Service.Kind != service.Docker {
+		return serial, nil
+	}
+	told, err := n.askService(ctx)
+	return cmp.Or(told.Devices[serial], serial), err
 }
 
 // serialPort is the port that Zigbee2MQTT opens. Merge has made sure that there is one.

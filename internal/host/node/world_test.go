@@ -47,6 +47,7 @@ type place struct {
 	host *sshhost.Host
 	dir  string // everything is below it
 	bin  string // fakes, first in the PATH
+	here string // where a fake service manager keeps its notes, if there is one
 	cfg  node.Config
 	*node.Node
 }

@@ -16,19 +16,19 @@ func (k commands) Start() remote.Command          { return line(k.c.Start) }
 func (k commands) Status() (remote.Command, bool) { return line(k.c.Status), k.c.Status != "" }
 func (k commands) Kill() (remote.Command, bool)   { return line(k.c.Kill), k.c.Kill != "" }
 func (k commands) Clear() (remote.Command, bool)  { return remote.Command{}, false }
+func (k commands) GivesUpEarly() bool             { return false }
+func (k commands) Disable() string                { return "" }
 
-// Enabled is not known.
-func (k commands) Enabled(remote.Output) string { return "" }
-
-// State goes by the exit status. That a shell cannot run the command says nothing.
-func (k commands) State(out remote.Output) network.ServiceState {
+// Report goes by the exit status. That a shell cannot run the command says nothing.
+func (k commands) Report(out remote.Output) Report {
 	switch out.Exit {
 	case 0:
-		return network.ServiceRunning
+		return Report{State: network.ServiceRunning}
 	case 126, 127:
-		return network.ServiceUnknown
+		return Report{State: network.ServiceUnknown,
+			Trouble: unaskable("Zigbee2MQTT", out.Said(), "correct the command under service: status: in z2mha.yaml")}
 	}
-	return network.ServiceStopped
+	return Report{State: network.ServiceStopped}
 }
 
 func (k commands) Judge(verb Verb, out remote.Output) error {

@@ -13,6 +13,7 @@ import (
 var configs = map[service.Kind]service.Config{
 	service.Systemd:  {Kind: service.Systemd, Unit: "zigbee2mqtt"},
 	service.OpenRC:   {Kind: service.OpenRC, Unit: "zigbee2mqtt"},
+	service.Docker:   {Kind: service.Docker, Unit: "zigbee2mqtt"},
 	service.Commands: {Kind: service.Commands, Start: "z2m up &", Stop: "z2m down", Status: "z2m is-up", Kill: "z2m kill"},
 }
 
@@ -30,16 +31,26 @@ func TestCommandLines(t *testing.T) {
 		service.Systemd: {
 			"sudo -n -- systemctl stop zigbee2mqtt",
 			"sudo -n -- systemctl start zigbee2mqtt",
-			"systemctl show -p LoadState,ActiveState,SubState,MainPID,UnitFileState zigbee2mqtt",
-			"sudo -n -- systemctl kill -s KILL zigbee2mqtt",
+			`systemctl show -p LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment zigbee2mqtt` +
+				` | sed 's/^Environment=\(.*[ "]\)\{0,1\}\(Z2M_WATCHDOG=[^ "]*\).*/\2/;/^Environment=/d'`,
+			"sudo -n -- /bin/sh -c 'systemctl stop --no-block zigbee2mqtt; systemctl kill -s KILL zigbee2mqtt'",
 			"sudo -n -- systemctl reset-failed zigbee2mqtt",
 		},
 		service.OpenRC: {
 			"sudo -n -- rc-service zigbee2mqtt stop",
 			"sudo -n -- rc-service zigbee2mqtt start",
-			"sudo -n -- rc-service zigbee2mqtt status",
+			`sudo -n -- /bin/sh -c 'rc-service zigbee2mqtt status 2>&1; s=$?; rc-update -v show; ` +
+				`sed -n '\''s/^[^#]*\(Z2M_WATCHDOG=[^ ;]*\).*/\1/p;/^supervisor=/p'\'' ` +
+				`/etc/init.d/zigbee2mqtt /etc/conf.d/zigbee2mqtt 2>/dev/null; exit $s'`,
 			"-",
-			"sudo -n -- rc-service zigbee2mqtt zap",
+			"sudo -n -- /bin/sh -c 'rc-service zigbee2mqtt stop; rc-service zigbee2mqtt zap'",
+		},
+		service.Docker: {
+			"sudo -n -- docker stop -t 45 zigbee2mqtt",
+			"sudo -n -- docker start zigbee2mqtt",
+			"sudo -n -- docker container inspect -f " + remote.Quote(service.DockerStatus) + " zigbee2mqtt",
+			"sudo -n -- docker kill zigbee2mqtt",
+			"-",
 		},
 		service.Commands: {
 			"sudo -n -- /bin/sh -c 'z2m down'",
@@ -85,16 +96,28 @@ func TestState(t *testing.T) {
 		{"has no manager", service.Systemd, "", 127, network.ServiceUnknown},
 		{"runs", service.OpenRC, " * status: started\n", 0, network.ServiceRunning},
 		{"is stopped", service.OpenRC, " * status: stopped\n", 3, network.ServiceStopped},
+		{"runs under a supervisor", service.OpenRC, " * status: started 00:10:02 (0)\n", 0, network.ServiceRunning},
+		{"is stopping", service.OpenRC, " * status: stopping\n", 4, network.ServiceRunning},
 		{"has crashed", service.OpenRC, " * status: crashed\n", 32, network.ServiceFailed},
+		{"has lost its supervisor", service.OpenRC, " * status: unsupervised\n", 64, network.ServiceFailed},
 		{"does not exist", service.OpenRC, "", 1, network.ServiceUnknown},
+		{"runs", service.Docker, `{"status":"running"}`, 0, network.ServiceRunning},
+		{"waits for its automatic restart", service.Docker, `{"status":"restarting"}`, 0, network.ServiceRunning},
+		{"is frozen", service.Docker, `{"status":"paused"}`, 0, network.ServiceRunning},
+		{"was never started", service.Docker, `{"status":"created"}`, 0, network.ServiceStopped},
+		{"is stopped", service.Docker, "Emulate Docker CLI using podman.\n{\"status\":\"exited\"}\n", 0, network.ServiceStopped},
+		{"could not be removed", service.Docker, `{"status":"dead"}`, 0, network.ServiceFailed},
+		{"is in a state of the future", service.Docker, `{"status":"dreaming"}`, 0, network.ServiceUnknown},
+		{"gives no JSON", service.Docker, "<no value>\n", 0, network.ServiceUnknown},
+		{"does not exist", service.Docker, "", 1, network.ServiceUnknown},
 		{"runs", service.Commands, "", 0, network.ServiceRunning},
 		{"is stopped", service.Commands, "", 3, network.ServiceStopped},
 		{"has a broken status command", service.Commands, "", 127, network.ServiceUnknown},
 	} {
 		t.Run(string(tt.kind)+" "+tt.name, func(t *testing.T) {
-			got := manager(t, tt.kind).State(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit})
-			if got != tt.want {
-				t.Errorf("got %s, want %s", got, tt.want)
+			got := manager(t, tt.kind).Report(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit})
+			if got.State != tt.want || got.State != network.ServiceUnknown && got.Trouble != nil {
+				t.Errorf("got %+v, want %s", got, tt.want)
 			}
 		})
 	}
@@ -117,9 +140,19 @@ func TestEnabled(t *testing.T) {
 		{service.Systemd, "LoadState=not-found\nUnitFileState=\n", 0, ""},
 		{service.Systemd, "", 127, ""},
 		{service.OpenRC, " * status: started\n", 0, ""},
+		{service.OpenRC, " * status: started\n   zigbee2mqtt |      default   \n", 0, "yes"},
+		{service.OpenRC, " * status: stopped\n   zigbee2mqtt |     \n", 3, "no"},
+		{service.OpenRC, " * status: stopped\n   zigbee2mqtt |  shutdown  \n", 3, "no"},
+		{service.OpenRC, " * status: stopped\n  my-zigbee2mqtt |  default  \n", 3, ""},
+		{service.Docker, `{"status":"exited","restart":"no"}`, 0, "no"},
+		{service.Docker, `{"status":"exited","restart":""}`, 0, "no"},
+		{service.Docker, `{"status":"exited","restart":"always"}`, 0, "yes"},
+		{service.Docker, `{"status":"exited","restart":"unless-stopped"}`, 0, "yes"},
+		{service.Docker, `{"status":"exited","restart":"on-failure"}`, 0, "yes"}, // also at boot, says moby
+		{service.Docker, `{"status":"exited","restart":"whatever"}`, 0, ""},
 		{service.Commands, "", 0, ""},
 	} {
-		got := manager(t, tt.kind).Enabled(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit})
+		got := manager(t, tt.kind).Report(remote.Output{Stdout: []byte(tt.out), Exit: tt.exit}).Enabled
 		if got != tt.want {
 			t.Errorf("%s %q: got %q, want %q", tt.kind, tt.out, got, tt.want)
 		}
@@ -146,6 +179,18 @@ func TestJudge(t *testing.T) {
 			"stop zigbee2mqtt: rc-service: service `zigbee2mqtt' does not exist; check the name of the service with \"rc-service --list\""},
 		{"a command that failed", service.Commands, service.VerbStart, "no such container", 1,
 			"start Zigbee2MQTT: the configured command ended with status 1: no such container; try the command on the host by hand"},
+		{"a container of another name", service.Docker, service.VerbStop, "Error response from daemon: No such container: zigbee2mqtt", 1,
+			`stop the container zigbee2mqtt: there is no container zigbee2mqtt; check its name with "docker ps -a" and write it into container:`},
+		{"a container of another name under podman", service.Docker, service.VerbStop, `Error: no container with name or ID "zigbee2mqtt" found: no such container`, 125,
+			`stop the container zigbee2mqtt: there is no container zigbee2mqtt; check its name with "docker ps -a" and write it into container:`},
+		{"a daemon that is down", service.Docker, service.VerbStart, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?", 1,
+			"start the container zigbee2mqtt: the docker daemon does not run; start docker on the host and enable it there"},
+		{"a user outside the group", service.Docker, service.VerbStart, "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock", 1,
+			"start the container zigbee2mqtt: this user may not talk to docker; set become: sudo or doas for this node, or add the user to the group docker"},
+		{"a stick that is not there", service.Docker, service.VerbStart, `Error response from daemon: error gathering device information while adding custom device "/dev/ttyUSB0": no such file or directory`, 1,
+			`start the container zigbee2mqtt: Error response from daemon: error gathering device information while adding custom device "/dev/ttyUSB0": no such file or directory; plug the stick in, or create the container again with the name it has now`},
+		{"no docker", service.Docker, service.VerbStart, "sh: 1: docker: not found", 127,
+			"start the container zigbee2mqtt: sh: 1: docker: not found; this host has no docker: choose another kind of service"},
 		{"success", service.Systemd, service.VerbStart, "", 0, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -163,7 +208,7 @@ func TestJudge(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []service.Config{
-		{Kind: "docker", Unit: "x"}, {Kind: service.Systemd}, {Kind: service.OpenRC}, {Kind: service.Commands, Start: "x"},
+		{Kind: "runit", Unit: "x"}, {Kind: service.Docker}, {Kind: service.Systemd}, {Kind: service.OpenRC}, {Kind: service.Commands, Start: "x"},
 	} {
 		if _, err := service.New(c); err == nil {
 			t.Errorf("%+v was accepted", c)

@@ -13,13 +13,18 @@ type systemd struct{ unit string }
 func (s systemd) Stop() remote.Command  { return asRoot("systemctl", "stop", s.unit) }
 func (s systemd) Start() remote.Command { return asRoot("systemctl", "start", s.unit) }
 
+// Status asks for the unit's properties. Of its environment, which may hold secrets,
+// only Z2M_WATCHDOG leaves the host.
 func (s systemd) Status() (remote.Command, bool) {
-	const properties = "LoadState,ActiveState,SubState,MainPID,UnitFileState"
-	return remote.Command{Argv: []string{"systemctl", "show", "-p", properties, s.unit}}, true
+	const properties = "LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment"
+	const sift = `'s/^Environment=\(.*[ "]\)\{0,1\}\(Z2M_WATCHDOG=[^ "]*\).*/\2/;/^Environment=/d'`
+	return remote.Command{Shell: "systemctl show -p " + properties + " " + remote.Quote(s.unit) + " | sed " + sift}, true
 }
 
+// Kill begins a stop first: after a kill alone, Restart= would start the unit again.
 func (s systemd) Kill() (remote.Command, bool) {
-	return asRoot("systemctl", "kill", "-s", "KILL", s.unit), true
+	unit := remote.Quote(s.unit)
+	return line("systemctl stop --no-block " + unit + "; systemctl kill -s KILL " + unit), true
 }
 
 // Clear forgets failures: after five quick ones systemd refuses to start a unit.
@@ -27,11 +32,40 @@ func (s systemd) Clear() (remote.Command, bool) {
 	return asRoot("systemctl", "reset-failed", s.unit), true
 }
 
-// State goes by ActiveState. A unit between two automatic restarts counts as
-// running, because the manager is about to start it.
-func (s systemd) State(out remote.Output) network.ServiceState {
+// GivesUpEarly is not so: a stop returns when all processes of the unit are gone.
+func (s systemd) GivesUpEarly() bool { return false }
+
+func (s systemd) Disable() string { return "systemctl disable " + s.unit }
+
+func (s systemd) Report(out remote.Output) Report {
 	p := properties(out.Stdout)
-	if out.Exit != 0 || p["LoadState"] == "not-found" {
+	r := Report{State: systemdState(p), Enabled: systemdEnabled(p), Restart: p["Restart"]}
+	r.Watchdog, _ = watchdogOf(watchdog + "=" + p[watchdog])
+	if r.State == network.ServiceUnknown {
+		r.Trouble = s.trouble(p, out)
+	}
+	return r
+}
+
+func (s systemd) trouble(p map[string]string, out remote.Output) *network.RefusedError {
+	switch {
+	case p["LoadState"] == "not-found":
+		return unaskable(s.unit, "there is no unit "+s.unit, unitFiles)
+	case cannotRun(out):
+		return unaskable(s.unit, out.Said(), noSystemd)
+	}
+	return unaskable(s.unit, out.Said(), "see \"systemctl status "+s.unit+"\" on the host")
+}
+
+const (
+	unitFiles = "check the name of the unit with \"systemctl list-unit-files\""
+	noSystemd = "this host has no systemd: choose another kind of service"
+)
+
+// systemdState goes by ActiveState. A unit between two automatic restarts counts as
+// running, because the manager is about to start it.
+func systemdState(p map[string]string) network.ServiceState {
+	if p["LoadState"] == "not-found" {
 		return network.ServiceUnknown
 	}
 	switch p["ActiveState"] {
@@ -45,10 +79,9 @@ func (s systemd) State(out remote.Output) network.ServiceState {
 	return network.ServiceUnknown
 }
 
-// Enabled goes by UnitFileState. A unit that is static, generated or the like may be
-// started by another one.
-func (s systemd) Enabled(out remote.Output) string {
-	p := properties(out.Stdout)
+// systemdEnabled goes by UnitFileState. A unit that is static, generated or the like may
+// be started by another one.
+func systemdEnabled(p map[string]string) string {
 	switch {
 	case p["LoadState"] == "masked" || strings.HasPrefix(p["UnitFileState"], "masked"):
 		return Masked
@@ -83,7 +116,7 @@ func (s systemd) Judge(verb Verb, out remote.Output) error {
 	if out.Exit == 0 {
 		return nil
 	}
-	if err := missing(verb, out, "this host has no systemd: choose another kind of service"); err != nil {
+	if err := missing(verb, out, noSystemd); err != nil {
 		return err
 	}
 	refused := &network.RefusedError{What: string(verb) + " " + s.unit, Why: out.Said()}
@@ -91,7 +124,7 @@ func (s systemd) Judge(verb Verb, out remote.Output) error {
 	case strings.Contains(refused.Why, "masked"):
 		refused.Remedy = unmask(s.unit)
 	case strings.Contains(refused.Why, "not found") || strings.Contains(refused.Why, "not loaded"):
-		refused.Remedy = "check the name of the unit with \"systemctl list-unit-files\""
+		refused.Remedy = unitFiles
 	default:
 		refused.Remedy = "see \"journalctl -u " + s.unit + "\" on the host"
 	}

@@ -1,0 +1,6 @@
+package service
+
+// The templates that docker is given.
+const (
+	DockerStatus = dockerStatus
+)
