@@ -1,0 +1,111 @@
+package desk
+
+import (
+	"errors"
+	"time"
+
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+)
+
+// A past is what the runs of a network have left.
+type past struct {
+	last        *status.Move             // begun last
+	moves       int                      // completed
+	outage      time.Duration            // of the last completed move
+	outages     map[string]time.Duration // the same by target
+	copies      map[string]copied        // what was staged last, by node
+	synced      time.Time                // when a sync last brought a copy anywhere
+	syncFailing bool                     // the last sync did not work
+	unfinished  string                   // run that has not ended, "" when none
+}
+
+func newPast() past {
+	return past{outages: map[string]time.Duration{}, copies: map[string]copied{}}
+}
+
+// add takes one run more, the newest, in the state it is in.
+func (p *past) add(t *tale) {
+	switch {
+	case t.over() && t.run.Outcome != plan.NeedsHelp:
+		if p.unfinished == t.run.ID {
+			p.unfinished = ""
+		}
+	default:
+		p.unfinished = t.run.ID
+	}
+	for node, c := range t.copy {
+		p.copies[node] = c
+		if c.at.After(p.synced) {
+			p.synced = c.at
+		}
+	}
+	switch t.run.Plan.Kind {
+	case plan.KindSync:
+		p.syncFailing = t.run.Outcome != plan.Completed
+	case plan.KindSwitchover:
+		p.addMove(t.move())
+	}
+}
+
+func (p *past) addMove(m status.Move) {
+	if m.Outcome == "" {
+		m.Outcome = plan.NeedsHelp
+	}
+	p.last = &m
+	if m.Outcome != plan.Completed {
+		return
+	}
+	p.moves++
+	if m.Outage > 0 {
+		p.outage, p.outages[m.To] = m.Outage, m.Outage
+	}
+}
+
+// recall reads all runs of a network. What cannot be read is left out, with a line in
+// the log: the engine refuses to act on a journal that it cannot read, and says why.
+func (d *Desk) recall(net string) past {
+	p := newPast()
+	runs, err := d.parts.History.Runs(net)
+	if err != nil {
+		d.parts.Log.Warn("earlier runs cannot be listed", "network", net, "error", err)
+	}
+	for _, id := range runs {
+		if t := d.tale(net, id); t != nil {
+			p.add(t)
+		}
+	}
+	return p
+}
+
+// tale reads one run; nil when it cannot be read or nothing was planned in it.
+func (d *Desk) tale(net, id string) *tale {
+	entries, err := d.parts.History.Load(net, id)
+	if err != nil {
+		d.parts.Log.Warn("an earlier run cannot be read and is left out", "network", net, "run", id, "error", err)
+		return nil
+	}
+	t, err := taleOf(entries)
+	if err != nil {
+		if !errors.Is(err, plan.ErrNoPlan) {
+			d.parts.Log.Warn("an earlier run cannot be read and is left out", "network", net, "run", id, "error", err)
+		}
+		return nil
+	}
+	return t
+}
+
+// unended is the run that has not ended; nil when there is none. There can be one at
+// most, and it is nearly always the newest.
+func (d *Desk) unended(net string) *tale {
+	runs, err := d.parts.History.Runs(net)
+	if err != nil {
+		d.parts.Log.Warn("runs cannot be listed", "network", net, "error", err)
+	}
+	for i := len(runs) - 1; i >= 0; i-- {
+		if t := d.tale(net, runs[i]); t != nil && !t.over() {
+			return t
+		}
+	}
+	return nil
+}

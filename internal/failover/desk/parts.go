@@ -1,0 +1,83 @@
+package desk
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+)
+
+// Parts are what a Desk needs from outside.
+type Parts struct {
+	Engine  Engine
+	History History
+	Events  Events
+	Holds   Holds
+	// Nodes are those of each network, in the order of the configuration. They are
+	// shown before the first look, and a request that names another one is refused.
+	Nodes map[string][]Node
+	// Every is how often each network is looked at, SticksEvery how often the sticks of
+	// stand-bys are asked as well. 0 takes 15 s and 10 min.
+	Every, SticksEvery time.Duration
+	Log                *slog.Logger
+}
+
+// A Node is what the configuration says of a node and no look can tell.
+type Node struct {
+	Name    string
+	Kind    string // service manager
+	Address string // where it is reached
+}
+
+// An Engine looks and acts; *engine.Controller is one. Its methods mean what they
+// mean there.
+type Engine interface {
+	Networks() []string
+	Look(ctx context.Context, net string, sticks bool) (engine.Status, error)
+	Switchover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Sync(ctx context.Context, r engine.Request, w engine.Watch) (engine.Synced, error)
+	StopNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	StartNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Recover(ctx context.Context, net string, w engine.Watch) error
+	DryRun(ctx context.Context, net, to string) (plan.Plan, []engine.Explained, error)
+	PlanStop(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanStart(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+}
+
+// A History is what the journal tells of runs; every engine.Journal is one.
+type History interface {
+	Runs(network string) ([]string, error) // oldest first
+	Load(network, run string) ([]plan.Entry, error)
+}
+
+// Events keep what happened over a restart. Append returns only after the event is
+// on disk.
+type Events interface {
+	Load(network string) ([]status.Event, error) // oldest first
+	Append(ev status.Event) error
+}
+
+// Holds keep who holds a network. Another program may change them, so Load reads the
+// disk each time. A Load that fails counts as a hold.
+type Holds interface {
+	Load(network string) (status.Hold, error)
+	Save(network string, hold status.Hold) error
+}
+
+const (
+	defaultEvery       = 15 * time.Second
+	defaultSticksEvery = 10 * time.Minute
+)
+
+func (p Parts) withDefaults() Parts {
+	if p.Every <= 0 {
+		p.Every = defaultEvery
+	}
+	if p.SticksEvery <= 0 {
+		p.SticksEvery = defaultSticksEvery
+	}
+	return p
+}

@@ -1,0 +1,163 @@
+package desk
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+)
+
+// longest is how much of a text from outside is shown, in characters.
+const longest = 200
+
+// oneLine makes a text from outside fit to be shown and journaled: without control
+// characters, and not endless.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > longest {
+		s = string(r[:longest]) + "…"
+	}
+	return s
+}
+
+// sentence begins with a capital and ends with a full stop. What begins with a name
+// or a command keeps its first letter only if that is no lower-case one.
+func sentence(s string) string {
+	if s == "" {
+		return ""
+	}
+	r, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(r)) + s[size:]
+	if strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
+}
+
+func seconds(d time.Duration) string { return d.Round(time.Second).String() }
+
+// title names a run: "the move from attic to cellar".
+func title(p plan.Plan) string {
+	switch p.Kind {
+	case plan.KindSwitchover:
+		return fmt.Sprintf("the move from %s to %s", p.From, p.To)
+	case plan.KindSync:
+		return "the sync from " + p.From
+	case plan.KindStop:
+		return "the stop of " + p.From
+	case plan.KindStart:
+		return "the start of " + p.To
+	}
+	return "run " + p.ID
+}
+
+// begun is the event of a run that has begun; false when its kind has none.
+func begun(r *status.Run) (status.Event, bool) {
+	if r.Plan.Kind != plan.KindSwitchover {
+		return status.Event{}, false
+	}
+	ev := about(r)
+	ev.Type, ev.Text = status.EventSwitchoverStarted, sentence(title(r.Plan)+" has begun")
+	return ev, true
+}
+
+// about fills in what every event of a run says.
+func about(r *status.Run) status.Event {
+	ev := status.Event{Run: r.ID, By: r.By, Cause: status.CauseManual}
+	switch r.Plan.Kind {
+	case plan.KindSwitchover:
+		ev.From, ev.To = r.Plan.From, r.Plan.To
+	case plan.KindSync:
+		ev.From = r.Plan.From
+	default:
+		ev.Node = r.Plan.From
+	}
+	return ev
+}
+
+// over is the event of a run that has ended. syncFailing says that the sync before
+// did not work.
+func over(r *status.Run, unproven, note string, syncFailing bool) status.Event {
+	ev := about(r)
+	ev.Duration = max(0, r.Ended.Sub(r.Began))
+	if r.Outcome == plan.Completed {
+		ev.Type, ev.Text = completed(r, ev.Duration, syncFailing)
+		if unproven != "" {
+			ev.Text += " Not proven: " + sentence(unproven)
+		}
+		if note != "" {
+			ev.Text += " " + sentence(note)
+		}
+		return ev
+	}
+	ev.Type = failed(r)
+	ev.Text = sentence(title(r.Plan) + " " + how(r) + because(r.Err))
+	if ev.Type == status.EventNeedsHelp {
+		ev.Fix = helpFix
+	}
+	return ev
+}
+
+func completed(r *status.Run, took time.Duration, syncFailing bool) (status.EventType, string) {
+	p := r.Plan
+	switch p.Kind {
+	case plan.KindSwitchover:
+		text := fmt.Sprintf("The network moved from %s to %s in %s", p.From, p.To, seconds(took))
+		if r.Outage > 0 {
+			text += fmt.Sprintf("; Zigbee rested for %s", seconds(r.Outage))
+		}
+		return status.EventSwitchoverCompleted, text + "."
+	case plan.KindStop:
+		return status.EventNodeStopped, fmt.Sprintf("Zigbee2MQTT on %s is stopped and its stick is silent.", p.From)
+	case plan.KindStart:
+		return status.EventNodeStarted, fmt.Sprintf("Zigbee2MQTT on %s runs and the network works through it.", p.To)
+	}
+	text := fmt.Sprintf("The data of %s was copied to %s.", p.From, strings.Join(p.Others, " and "))
+	if syncFailing {
+		return status.EventSyncRecovered, text
+	}
+	return status.EventSyncCompleted, text
+}
+
+func failed(r *status.Run) status.EventType {
+	switch {
+	case r.Outcome == plan.NeedsHelp:
+		return status.EventNeedsHelp
+	case r.Plan.Kind == plan.KindSwitchover:
+		return status.EventSwitchoverFailed
+	case r.Plan.Kind == plan.KindSync:
+		return status.EventSyncFailed
+	}
+	return status.EventRunFailed
+}
+
+func how(r *status.Run) string {
+	switch {
+	case r.Outcome == plan.NeedsHelp:
+		return "is not finished and a person must look"
+	case r.Outcome == plan.GivenUp && r.Plan.Kind == plan.KindSwitchover:
+		return "was given up, and " + r.Plan.From + " was not touched"
+	case r.Outcome == plan.RolledBack && r.Plan.Kind == plan.KindSwitchover:
+		return "was taken back, and " + r.Plan.From + " serves again"
+	case r.Outcome == plan.RolledBack:
+		return "was taken back"
+	}
+	return "did not work"
+}
+
+func because(err string) string {
+	if err == "" {
+		return ""
+	}
+	return ": " + err
+}
