@@ -19,14 +19,28 @@ HELPER_SOURCES := go.mod go.sum scripts/build-helper.sh \
 help: ## print the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
+DEMO_LISTEN ?= 127.0.0.1:8099
+
 .PHONY: demo
-demo: ## show a switchover and the way back on two simulated hosts
+demo: demo-build ## a home with two simulated hosts, and its page; Ctrl-C ends it
+	@bin/z2mha demo --listen $(DEMO_LISTEN)
+
+.PHONY: tour
+tour: demo-build ## move the same home's network there and back, then end
+	@bin/z2mha demo --tour
+
+.PHONY: demo-build
+demo-build: assets
 	@$(MAKE) --no-print-directory helpers HELPER_ARCHES=$(HOST_ARCH)
 	@go build -o bin/ ./cmd/z2mha
-	@bin/z2mha demo
+
+.PHONY: assets
+assets: web/assets/htmx.min.js ## fetch the page's script, HTMX, with npm
+web/assets/htmx.min.js: scripts/fetch-assets.sh web/vendor/package-lock.json
+	@scripts/fetch-assets.sh
 
 .PHONY: build
-build: helpers ## build bin/z2mha, bin/znp-helper and bin/znp-sim
+build: assets helpers ## build bin/z2mha, bin/znp-helper and bin/znp-sim
 	go build -trimpath -o bin/ ./cmd/...
 
 .PHONY: helpers generate
@@ -42,15 +56,15 @@ test-deps: ## install what the tests need: mosquitto, sshd, snmptrapd, Chromium,
 	@scripts/test-deps.sh
 
 .PHONY: test
-test: helpers $(if $(filter true,$(CI)),lint) ## run all tests; with CI=true lint first and skip nothing
+test: assets helpers $(if $(filter true,$(CI)),lint) ## run all tests; with CI=true lint first and skip nothing
 	@go run ./scripts/testsum -timeout 30m $(TESTFLAGS) ./...
 
 .PHONY: race
-race: helpers ## run all tests with the race detector
+race: assets helpers ## run all tests with the race detector
 	@go run ./scripts/testsum -race -timeout 60m $(TESTFLAGS) ./...
 
 .PHONY: e2e
-e2e: helpers ## run only the end-to-end tests, on the real programs
+e2e: assets helpers ## run only the end-to-end tests, on the real programs
 	@go run ./scripts/testsum -count=1 -timeout 30m $(TESTFLAGS) ./e2e/...
 
 .PHONY: lint
@@ -86,4 +100,4 @@ fuzz: ## run each fuzz target for FUZZTIME (10s)
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin $(HELPER_DIR)/*.gz
+	rm -rf bin $(HELPER_DIR)/*.gz web/assets/htmx.min.js

@@ -51,18 +51,18 @@ func TestUnknownNode(t *testing.T) {
 	b.changesNothing(func() { b.ends(b.z2mha("switchover", "--to", "garage"), exitRefused, "garage", "attic", "cellar") })
 }
 
-// TestDemo runs what `make demo` runs.
-func TestDemo(t *testing.T) {
+// TestTour runs what `make tour` runs.
+func TestTour(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	cmd := exec.Command(z2mhaBinary, "demo")
+	cmd := exec.Command(z2mhaBinary, "demo", "--tour")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v:\n%s", err, out.String())
 	}
 	for _, want := range []string{"the lamp answers through the cellar", "never two coordinators at a time", "no device had to join again"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("the demo does not say %q:\n%s", want, out.String())
+			t.Errorf("the tour does not say %q:\n%s", want, out.String())
 		}
 	}
 }

@@ -17,25 +17,33 @@ import (
 const simulated = "simulated-zigbee2mqtt"
 
 func demoCommand() *cobra.Command {
-	var keep bool
+	var keep, tour bool
+	var listen string
 	cmd := &cobra.Command{
-		Use: "demo", Short: "Show a switchover and the way back on emulated sticks", Args: noArgs,
-		Long: "Put a home together on this machine (two SSH hosts, two emulated sticks, a broker, a lamp) and move its\n" +
-			"network there and back with the production code. Needs no root, no network and no hardware.",
+		Use: "demo", Short: "A home with emulated sticks, and its page", Args: noArgs,
+		Long: "Put a home together on this machine (two SSH hosts, two emulated sticks, a broker, a lamp) and serve its page,\n" +
+			"on which the network can be moved, until Ctrl-C. With --tour the network moves there and back by itself, and the\n" +
+			"demonstration ends. Needs no root, no network and no hardware.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			self, err := os.Executable()
 			if err != nil {
 				return err
 			}
-			return demo.Run(cmd.Context(), demo.Options{
+			play := demo.Stay
+			if tour {
+				play = demo.Tour
+			}
+			return play(cmd.Context(), demo.Options{
 				Out: cmd.OutOrStdout(), Program: []string{self, simulated}, Keep: keep,
-				Log: slog.New(slog.DiscardHandler),
+				Log: slog.New(slog.DiscardHandler), Listen: listen, Serve: serveDemo,
 				Move: func(ctx context.Context, config, to string) error {
 					return move(ctx, config, to, teller(cmd))
 				},
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&tour, "tour", false, "move the network there and back, then end")
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "where the page is served")
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the home's files for a look")
 	return cmd
 }

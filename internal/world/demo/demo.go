@@ -1,10 +1,12 @@
 // Package demo tells the main job of the product on a machine without hardware: a
-// home with two hosts is put together, the network moves from the attic to the
-// cellar and back, and the lamp is pressed all the while. What moves the network is
-// the production code; only radio and sticks are emulated.
+// home with two hosts is put together and the lamp is pressed all the while. Either
+// the network moves from the attic to the cellar and back by itself (Tour), or it is
+// moved on the page (Stay). What moves it is the production code; only radio and
+// sticks are emulated.
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,11 +23,17 @@ import (
 // and the configuration file config, and prints its steps.
 type Mover func(ctx context.Context, config, to string) error
 
+// A Server runs the production server on the configuration file config until ctx
+// ends, and calls ready once its page is served.
+type Server func(ctx context.Context, config string, ready func(address string)) error
+
 // Options of a demonstration.
 type Options struct {
 	Out     io.Writer
 	Program []string // starts the simulated Zigbee2MQTT; its data is in $ZIGBEE2MQTT_DATA
-	Move    Mover
+	Move    Mover    // for Tour
+	Serve   Server   // for Stay
+	Listen  string   // for Stay: where the page is served; "" means any free port
 	Keep    bool // leave the home's directory for a look
 	Log     *slog.Logger
 }
@@ -34,9 +42,15 @@ const (
 	firstAnswer = 20 * time.Second // of the lamp, after a start or a move
 )
 
-// Run shows a switchover and the way back. Its error says what did not go as it
+// Tour shows a switchover and the way back. Its error says what did not go as it
 // must; everything it started has ended when it returns.
-func Run(ctx context.Context, o Options) (err error) {
+func Tour(ctx context.Context, o Options) error { return o.run(ctx, (*show).tour) }
+
+// Stay serves the page until ctx ends, for somebody who wants to move the network
+// with a button. Its error is as that of Tour.
+func Stay(ctx context.Context, o Options) error { return o.run(ctx, (*show).stay) }
+
+func (o Options) run(ctx context.Context, play func(*show, context.Context) error) (err error) {
 	dir, err := os.MkdirTemp("", "z2mha-demo-")
 	if err != nil {
 		return err
@@ -46,13 +60,26 @@ func Run(ctx context.Context, o Options) (err error) {
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
-	h, err := home.New(ctx, home.Options{Dir: dir, Program: o.Program, Log: o.Log})
+	// The home outlives ctx: what the server does last needs it.
+	h, err := home.New(context.WithoutCancel(ctx), home.Options{Dir: dir, Program: o.Program, Log: o.Log,
+		More: fmt.Sprintf("\npage:\n  listen: %s\n", cmp.Or(o.Listen, "127.0.0.1:0"))})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.Close()) }()
 	s := &show{Options: o, home: h}
-	return s.play(ctx)
+	s.introduce()
+	if s.watch, err = h.Watch(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	defer s.watch.Close()
+	if err := h.Attic.Service(ctx, "start"); err != nil {
+		return err
+	}
+	if err := s.lampAnswers(ctx, h.Attic); err != nil {
+		return err
+	}
+	return play(s, ctx)
 }
 
 // A show is one run of the demonstration.
@@ -64,24 +91,40 @@ type show struct {
 
 func (s *show) say(format string, args ...any) { fmt.Fprintf(s.Out, format+"\n", args...) }
 
-func (s *show) play(ctx context.Context) (err error) {
-	s.introduce()
-	if s.watch, err = s.home.Watch(ctx); err != nil {
-		return err
-	}
-	defer s.watch.Close()
-	if err := s.home.Attic.Service(ctx, "start"); err != nil {
-		return err
-	}
-	if err := s.lampAnswers(ctx, s.home.Attic); err != nil {
-		return err
-	}
+func (s *show) tour(ctx context.Context) error {
 	for _, n := range []*home.Node{s.home.Cellar, s.home.Attic} {
 		if err := s.move(ctx, n); err != nil {
 			return err
 		}
 	}
 	return s.verdict()
+}
+
+// stay tells what the lamp notices of every move.
+func (s *show) stay(ctx context.Context) error {
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, s.home.Config, s.invite) }()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for told := 0; ; {
+		select {
+		case err := <-served:
+			return errors.Join(err, s.verdict())
+		case <-tick.C:
+			outages := s.watch.Outages()
+			for _, o := range outages[told:] {
+				s.say("💡 the lamp answers through another stick; it was out of reach for %s", seconds(o.Unanswered))
+			}
+			told = len(outages)
+		}
+	}
+}
+
+func (s *show) invite(address string) {
+	s.say("Open  http://%s/  and press \"Move to cellar\".", address)
+	s.say("Or press the same button as Home Assistant does, over MQTT:")
+	s.say("  mosquitto_pub -p %s -t z2mha/home/cmd/switchover -m PRESS", s.home.Broker()[strings.LastIndex(s.home.Broker(), ":")+1:])
+	s.say("Ctrl-C ends it.\n")
 }
 
 func (s *show) introduce() {

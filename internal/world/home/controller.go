@@ -16,9 +16,9 @@ func (h *Home) State() string { return filepath.Join(h.Dir, "controller", "state
 func (h *Home) keyFile() string { return filepath.Join(h.Dir, "controller", "id_ed25519") }
 
 // writeController writes z2mha.yaml for the two nodes.
-func (h *Home) writeController(context.Context, Options) error {
+func (h *Home) writeController(_ context.Context, o Options) error {
 	h.Config = filepath.Join(h.Dir, "controller", "z2mha.yaml")
-	return os.WriteFile(h.Config, []byte(h.Configuration()), 0o600)
+	return os.WriteFile(h.Config, []byte(h.Configuration()+o.More), 0o600)
 }
 
 // Configuration is the text of z2mha.yaml.

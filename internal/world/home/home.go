@@ -56,6 +56,8 @@ type Options struct {
 	// Stick changes what the stick of a node is before it is plugged in; may be nil.
 	Stick func(node string, o *znpsim.DongleOptions)
 
+	More string // appended to the controller's configuration file
+
 	Log *slog.Logger // nil: silent
 }
 

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"z2mha/internal/backup"
+	"z2mha/internal/config"
+	"z2mha/internal/version"
+)
+
+// healthcheckCommand is what a container's HEALTHCHECK runs: it needs no shell.
+func healthcheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "healthcheck", Short: "Ask the server on this machine whether it is well", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, port, err := net.SplitHostPort(cmp.Or(os.Getenv("Z2MHA_LISTEN"), addonListen))
+			if err != nil {
+				return usageError{fmt.Errorf("Z2MHA_LISTEN: %w", err)}
+			}
+			client := http.Client{Timeout: 4 * time.Second}
+			resp, err := client.Get("http://127.0.0.1:" + port + "/healthz")
+			if err != nil {
+				return fmt.Errorf("ask the server: %w", err)
+			}
+			defer resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				return fmt.Errorf("the server answers %s", resp.Status)
+			}
+			return nil
+		},
+	}
+}
+
+// backupCommand is what Home Assistant runs before and after it packs our data.
+func backupCommand(f *flags) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "backup", Short: "Make the state ready to be packed, and tidy up afterwards",
+		Long: "A backup that is made while z2mha works is whole if `z2mha backup prepare` runs before it and `z2mha backup done`\n" +
+			"after it. Home Assistant does both by itself.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(
+		&cobra.Command{Use: "prepare", Short: "Before packing", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+			host, err := os.Hostname()
+			if err != nil {
+				host = "unknown"
+			}
+			return backup.Dir{State: stateDir(f)}.Prepare(time.Now(), version.Version, host)
+		}},
+		&cobra.Command{Use: "done", Short: "After packing", Args: noArgs, RunE: func(*cobra.Command, []string) error {
+			return backup.Dir{State: stateDir(f)}.Done()
+		}})
+	return cmd
+}
+
+// stateDir is what the configuration says; in an add-on, and where there is no
+// configuration that can be used, the directory beside it.
+func stateDir(f *flags) string {
+	path := f.config
+	if _, inAddon := os.LookupEnv("SUPERVISOR_TOKEN"); inAddon {
+		path = filepath.Join(cmp.Or(os.Getenv("Z2MHA_DATA"), "/data"), "z2mha.yaml")
+	}
+	beside := filepath.Join(filepath.Dir(path), "state")
+	cfg, err := config.LoadWith(path, config.Defaults{MQTT: &config.MQTT{}, State: beside})
+	if err != nil {
+		return beside
+	}
+	return cfg.State
+}
