@@ -35,17 +35,6 @@ func units(d, big time.Duration, bigName string, small time.Duration, smallName 
 	return s
 }
 
-// count is "no device", "1 device", "12 devices".
-func count(n int, one, many string) string {
-	switch n {
-	case 0:
-		return "no " + one
-	case 1:
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
-
 // either lists words: "a", "a or b", "a, b or c".
 func either(words []string) string {
 	if len(words) < 2 {

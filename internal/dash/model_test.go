@@ -1,0 +1,277 @@
+package dash
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"z2mha/internal/failover/desk"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/readiness"
+	"z2mha/internal/failover/status"
+	"z2mha/web"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func pair() status.Network {
+	return status.Network{
+		Name: "home", At: noon, Protection: status.Protected, Active: "attic", Recorded: "attic", Since: noon, Ready: []string{"cellar"}, Devices: 41,
+		Nodes: []status.Node{{Name: "attic", Role: network.RoleActive}, {Name: "cellar", Role: network.RoleStandby, CanTake: true}},
+	}
+}
+
+func TestEveryProtectionHasATone(t *testing.T) {
+	for _, p := range status.Protections {
+		v := networkOf(status.Network{Protection: p}, noon)
+		if string(v.Tone) != string(p) || v.Heading != p.Sentence() {
+			t.Errorf("%s is shown as %q, %q", p, v.Tone, v.Heading)
+		}
+	}
+	if v := networkOf(status.Network{}, noon); v.Heading == "" {
+		t.Error("before the first look there is no heading")
+	}
+}
+
+func TestEveryRoleHasAWord(t *testing.T) {
+	for _, r := range []network.Role{network.RoleActive, network.RoleStandby, network.RoleFenced, network.RoleOffline, network.RoleUnknown, "", "new"} {
+		v := nodeOf(status.Network{}, status.Node{Role: r})
+		if v.Role == "" || v.State == "" || v.Serving != (r == network.RoleActive) {
+			t.Errorf("%q is shown as %q, %q, serving %t", r, v.Role, v.State, v.Serving)
+		}
+	}
+}
+
+func TestEveryEventHasAState(t *testing.T) {
+	for _, e := range append(status.EventTypes, "new") {
+		if v := eventOf(status.Event{Type: e, Text: "text"}); v.State == "" || v.Text != "Text." {
+			t.Errorf("%q is shown as %q, %q", e, v.State, v.Text)
+		}
+	}
+	for is, want := range map[status.Protection]web.LightState{
+		status.Protected: web.LightGood, status.Degraded: web.LightWarn, status.Unprotected: web.LightBad, status.Acting: web.LightUnknown, status.Held: web.LightUnknown,
+	} {
+		if v := eventOf(status.Event{Type: status.EventProtection, Is: is}); v.State != want {
+			t.Errorf("now %s is shown as %s, want %s", is, v.State, want)
+		}
+	}
+}
+
+func TestNetworkFacts(t *testing.T) {
+	n := pair()
+	n.Devices, n.Moves, n.Unproven = -1, 2, "no device answered"
+	n.LastSync, n.Generation = noon.Add(-time.Minute), 12
+	n.Hold = status.Hold{On: true, By: "MQTT", Since: noon}
+	n.Last = &status.Move{At: noon, From: "cellar", To: "attic", Outcome: plan.RolledBack, Duration: 41 * time.Second, Outage: 14 * time.Second}
+	want := []web.Fact{
+		{Label: "Active node", Text: "attic", At: noon}, {Label: "Devices", Text: "not known"},
+		{Label: "Last copy", Text: "number 12", At: noon.Add(-time.Minute)},
+		{Label: "Last switchover", Text: "cellar → attic, 41 s, 14 s without Zigbee, taken back", At: noon},
+		{Label: "Switchovers on record", Text: "2"}, {Label: "Not proven when it took over", Text: "no device answered"},
+		{Label: "On hold", Text: "by MQTT", At: noon},
+	}
+	if diff := cmp.Diff(want, networkFacts(n)); diff != "" {
+		t.Error(diff)
+	}
+	want = []web.Fact{{Label: "Active node", Text: "nobody, or it cannot be told"}, {Label: "Devices", Text: "0"}, {Label: "Last copy", Text: "none yet"}}
+	if diff := cmp.Diff(want, networkFacts(status.Network{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReasons(t *testing.T) {
+	n := status.Network{LookErr: errors.New("no route to host")}
+	if diff := cmp.Diff([]web.Reason{{What: "The last look was not possible: no route to host."}}, reasonsOf(n)); diff != "" {
+		t.Error(diff)
+	}
+	n.Reasons = []status.Reason{{Node: "attic", What: "it cannot be reached", Fix: "switch it on"}}
+	if diff := cmp.Diff([]web.Reason{{Node: "attic", What: "It cannot be reached.", Fix: "Switch it on."}}, reasonsOf(n)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestChecksThatFailComeFirst(t *testing.T) {
+	checks := []readiness.Check{{What: "a", OK: true}, {What: "b", Warning: true, Fix: "do"}, {What: "c"}, {What: "d", OK: true}}
+	want := []web.Check{
+		{State: web.LightBad, What: "C"}, {State: web.LightWarn, What: "B", Fix: "Do."}, {State: web.LightGood, What: "A"}, {State: web.LightGood, What: "D"},
+	}
+	if diff := cmp.Diff(want, networkOf(status.Network{Checks: checks}, noon).Checks); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// buttons is what can be pressed: "verb to", with "!" when it is disabled.
+func buttons(n status.Network) []string {
+	var out []string
+	v := networkOf(n, noon)
+	actions := v.Actions
+	for _, x := range v.Nodes {
+		actions = append(actions, x.Actions...)
+	}
+	for _, a := range actions {
+		s := a.Verb
+		if a.To != "" {
+			s += " " + a.To
+		}
+		if a.Disabled {
+			s += "!"
+		}
+		if a.Network != n.Name || a.Label == "" || a.Disabled && a.Why == "" {
+			s += " (incomplete)"
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func TestActions(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*status.Network)
+		want   []string
+	}{
+		{"offers all when all is well", func(*status.Network) {}, []string{"switchover cellar", "sync", "hold", "stop attic", "switchover cellar"}},
+		{"says why a stand-by cannot take over", func(n *status.Network) {
+			n.Ready, n.Nodes[1].CanTake, n.Nodes[1].Why = nil, false, "not reachable"
+		}, []string{"switchover cellar!", "sync", "hold", "stop attic", "switchover cellar!"}},
+		{"offers only the release on hold", func(n *status.Network) { n.Hold.On = true },
+			[]string{"switchover cellar!", "sync!", "release", "stop attic!", "switchover cellar!"}},
+		{"waits for a run", func(n *status.Network) { n.Run = &status.Run{} },
+			[]string{"switchover cellar!", "sync!", "hold", "stop attic!", "switchover cellar!"}},
+		{"starts the one that was active last", func(n *status.Network) {
+			n.Active, n.Nodes[0].Role = "", network.RoleFenced
+		}, []string{"start", "sync", "hold"}},
+		{"stops one that runs beside another", func(n *status.Network) {
+			n.Nodes[1].Role, n.Nodes[1].Service.State = network.RoleUnknown, status.LightBad
+		}, []string{"switchover cellar", "sync", "hold", "stop attic", "stop cellar"}},
+		{"leaves the choice when none of several is ready", func(n *status.Network) {
+			n.Ready = nil
+			n.Nodes = append(n.Nodes, status.Node{Name: "shed", Role: network.RoleStandby, Why: "no stick"})
+		}, []string{"sync", "hold", "stop attic", "switchover cellar", "switchover shed!"}},
+		{"offers little before the first look", func(n *status.Network) { *n = status.Network{Name: "home"} }, []string{"sync", "hold"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := pair()
+			tt.change(&n)
+			if diff := cmp.Diff(tt.want, buttons(n)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRuns(t *testing.T) {
+	move := plan.Switchover("home", "attic", "cellar", nil, plan.DefaultTiming())
+	ended := noon.Add(41 * time.Second)
+	for _, tt := range []struct {
+		name string
+		r    status.Run
+		want web.Run
+	}{
+		{"is under way", status.Run{Plan: move, What: "copying", Done: 1, Total: 3, DarkFrom: noon, Outage: time.Second},
+			web.Run{Title: "Moving the network from attic to cellar", State: web.RunGoing, Progress: web.Progress{What: "copying", Done: 1, Total: 3}, DarkSince: noon}},
+		{"turns back", status.Run{Plan: move, Turning: "no answer"},
+			web.Run{Title: "Moving the network from attic to cellar", State: web.RunTurning, Turning: "No answer."}},
+		{"is completed", status.Run{Plan: move, Ended: ended, Outcome: plan.Completed, Outage: 14 * time.Second},
+			web.Run{Title: "Moving the network from attic to cellar", State: web.RunCompleted, Ended: ended, Took: "41 s", Outage: "14 s", Result: "The network runs on cellar."}},
+		{"is given up", status.Run{Plan: plan.Sync("home", "attic", []string{"cellar", "shed"}), Ended: ended, Outcome: plan.GivenUp, Err: "disk full"},
+			web.Run{Title: "Copying the data of attic to cellar, shed", State: web.RunTakenBack, Ended: ended, Took: "41 s",
+				Result: "Given up before anything was changed that your home notices. Disk full."}},
+		{"is taken back", status.Run{Plan: move, Ended: ended, Outcome: plan.RolledBack},
+			web.Run{Title: "Moving the network from attic to cellar", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Taken back: attic serves as before."}},
+		{"takes a start back", status.Run{Plan: plan.StartNode("home", "attic", nil, plan.DefaultTiming()), Ended: ended, Outcome: plan.RolledBack},
+			web.Run{Title: "Starting Zigbee2MQTT on attic again", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Taken back: everything is as it was before."}},
+		{"needs help", status.Run{Plan: plan.StopNode("home", "attic", true, plan.DefaultTiming()), Ended: ended, Outcome: plan.NeedsHelp, Err: "no proof"},
+			web.Run{Title: "Stopping Zigbee2MQTT on attic", State: web.RunNeedsHelp, Ended: ended, Took: "41 s", Result: "A person must look before anything acts again. No proof."}},
+		{"ended somehow", status.Run{Plan: plan.Plan{Kind: "new"}, Ended: ended},
+			web.Run{Title: "New", State: web.RunNeedsHelp, Ended: ended, Took: "41 s", Result: "A person must look before anything acts again."}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.r.Began, tt.want.Began = noon, noon
+			if diff := cmp.Diff(&tt.want, runOf(tt.r)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSteps(t *testing.T) {
+	v := stepOf(status.RunStep{Step: plan.Step{Title: "stop attic", Node: "attic", Dark: true}, State: status.StepFailed, Note: "no answer", Took: 1200 * time.Millisecond, Saw: []string{"x"}})
+	want := web.RunStep{Title: "Stop attic", Node: "attic", Dark: true, State: web.StepFailed, Note: "No answer.", Took: "1.2 s", Saw: []string{"x"}}
+	if diff := cmp.Diff(want, v); diff != "" {
+		t.Error(diff)
+	}
+	if v := stepOf(status.RunStep{}); v.State != web.StepWaiting {
+		t.Errorf("a step without a state is %q", v.State)
+	}
+}
+
+func TestHowLongAnEndedRunIsShown(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		n     status.Network
+		after time.Duration
+		shown bool
+	}{
+		{"shows nothing", status.Network{}, 0, false},
+		{"shows what just ended", status.Network{Ended: &status.Run{Ended: noon, Outcome: plan.Completed}}, 59 * time.Minute, true},
+		{"forgets it", status.Network{Ended: &status.Run{Ended: noon, Outcome: plan.Completed}}, time.Hour, false},
+		{"keeps what needs help", status.Network{Ended: &status.Run{Ended: noon, Outcome: plan.NeedsHelp}}, 48 * time.Hour, true},
+		{"prefers what is under way", status.Network{Run: &status.Run{ID: "now"}, Ended: &status.Run{Ended: noon}}, 0, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := shownRun(tt.n, noon.Add(tt.after))
+			if (got != nil) != tt.shown || tt.n.Run != nil && got.ID != "now" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+func TestInterruption(t *testing.T) {
+	for want, i := range map[string]desk.Interruption{
+		"Zigbee goes on working all the time.":                                                              {None: true},
+		"Your home has no Zigbee from then on, until somebody starts a node again.":                         {Forever: true},
+		"Your home has no Zigbee for a while; how long cannot be said.":                                     {},
+		"Your home has no Zigbee for a while: at most 12 min, then it is taken back.":                       {AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 14 s (as long as last time); the steps may take 12 min at most.": {Expected: 14 * time.Second, Measured: true, AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 15 s (an estimate).":                                             {Expected: 15 * time.Second},
+	} {
+		if got := interruption(i); got != want {
+			t.Errorf("%+v is %q, want %q", i, got, want)
+		}
+	}
+}
+
+// TestFingerprint: it changes with what would be done, and with nothing else.
+func TestFingerprint(t *testing.T) {
+	preview := func(change func(*desk.Preview)) string {
+		p := desk.Preview{Request: desk.Request{Network: "home", Verb: desk.Switchover, To: "cellar", By: "Anna"}}
+		p.Plan = plan.Switchover("home", "attic", "cellar", []string{"shed"}, plan.DefaultTiming())
+		change(&p)
+		return fingerprint(p)
+	}
+	same := preview(func(*desk.Preview) {})
+	for _, tt := range []struct {
+		name   string
+		change func(*desk.Preview)
+		same   bool
+	}{
+		{"who asks", func(p *desk.Preview) { p.Request.By = "Ben" }, true},
+		{"when it was made", func(p *desk.Preview) { p.Plan.Created, p.Plan.ID = noon, "x" }, true},
+		{"how long it may take", func(p *desk.Preview) { p.Plan.Steps[0].Budget, p.Interruption.AtMost = 1, 1 }, true},
+		{"the network", func(p *desk.Preview) { p.Request.Network = "shed" }, false},
+		{"the verb", func(p *desk.Preview) { p.Request.Verb = desk.Sync }, false},
+		{"where from", func(p *desk.Preview) { p.Plan.From = "shed" }, false},
+		{"where to", func(p *desk.Preview) { p.Plan.To = "shed" }, false},
+		{"the others", func(p *desk.Preview) { p.Plan.Others = nil }, false},
+		{"the steps", func(p *desk.Preview) { p.Plan.Steps = p.Plan.Steps[1:] }, false},
+	} {
+		if got := preview(tt.change) == same; got != tt.same {
+			t.Errorf("with another value of %s it stays the same: %t", tt.name, got)
+		}
+	}
+}
