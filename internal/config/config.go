@@ -85,7 +85,8 @@ const (
 )
 
 // A Service is how Zigbee2MQTT is started and stopped on a host. Unit is set for
-// systemd and OpenRC, the commands for ServiceCommands.
+// systemd, OpenRC and docker, whose unit is the container, the commands for
+// ServiceCommands.
 type Service struct {
 	Kind   ServiceKind
 	Unit   string
@@ -102,6 +103,7 @@ type ServiceKind string
 const (
 	ServiceSystemd  ServiceKind = "systemd"
 	ServiceOpenRC   ServiceKind = "openrc"
+	ServiceDocker   ServiceKind = "docker"
 	ServiceCommands ServiceKind = "commands" // start, stop … given in the file
 )
 

@@ -91,6 +91,22 @@ func TestExampleComments(t *testing.T) {
 	}
 }
 
+func TestDocker(t *testing.T) {
+	for _, tt := range []struct{ name, service, want string }{
+		{"takes the usual name", "service: docker", "zigbee2mqtt"},
+		{"takes a name", "service: docker\n        container: z2m.attic-1", "z2m.attic-1"},
+	} {
+		c, err := config.Parse("z2mha.yaml", []byte(strings.Replace(file(t, nil), "service: systemd", tt.service, 1)))
+		if err != nil {
+			t.Fatalf("%s: %v", tt.name, err)
+		}
+		want := config.Service{Kind: config.ServiceDocker, Unit: tt.want}
+		if got := c.Networks[0].Nodes[0].Service; got != want {
+			t.Errorf("%s: got %+v", tt.name, got)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "z2mha.yaml")
 	if err := os.WriteFile(path, []byte(file(t, nil)), 0o600); err != nil {

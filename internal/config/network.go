@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -87,25 +88,46 @@ func (r *reader) dongle(s *section) Dongle {
 	return d
 }
 
-// service reads systemd, openrc or the node's own commands.
+// service reads systemd, openrc, docker or the node's own commands.
 func (r *reader) service(s *section) Service {
 	unit, hasUnit := s.field("unit")
+	container, hasContainer := s.field("container")
 	v, ok := s.field("service")
 	if !ok {
-		s.missing("service", "write systemd, openrc, or start: and stop: with commands of your own")
+		s.missing("service", "write systemd, openrc, docker, or start: and stop: with commands of your own")
 		return Service{}
 	}
 	if v.node.Kind == yaml.MappingNode {
 		if hasUnit {
 			unit.problem("a unit beside commands of your own", "remove it, or write service: systemd")
 		}
+		if hasContainer {
+			container.problem("a container beside commands of your own", "remove it, or write service: docker")
+		}
 		return v.commands()
 	}
-	return Service{
-		Kind: scalar(v, oneOf(ServiceSystemd, ServiceOpenRC), ""),
-		Unit: read(s, "unit", parseWord, "zigbee2mqtt"),
+	kind := scalar(v, oneOf(ServiceSystemd, ServiceOpenRC, ServiceDocker), "")
+	if kind == ServiceDocker {
+		if hasUnit {
+			unit.problem("a unit of a docker container", "write container: with the container's name")
+		}
+		return Service{Kind: kind, Unit: read(s, "container", parseContainer, "zigbee2mqtt")}
 	}
+	if hasContainer && kind != "" {
+		container.problem("a container of a service that is none", "write unit:, or service: docker")
+	}
+	return Service{Kind: kind, Unit: read(s, "unit", parseWord, "zigbee2mqtt")}
 }
+
+// parseContainer admits what docker and podman admit as a name.
+func parseContainer(s string) (string, error) {
+	if !containerName.MatchString(s) {
+		return "", refuse("not the name of a container", "write the name that \"docker ps -a\" shows")
+	}
+	return s, nil
+}
+
+var containerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]*$`)
 
 func (v value) commands() Service {
 	s := v.section()

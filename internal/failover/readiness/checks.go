@@ -185,22 +185,15 @@ func (a *assessor) node(v View) {
 		return
 	}
 	a.add(space(v.Name, o))
+	a.service(v.Name, o)
+	a.watchdog(v.Name, o)
+	a.modemManager(v.Name, o)
 	if v.Name != a.out.Active {
 		a.stopped(v)
 		a.stick(v)
-		a.autostart(v.Name, o.Enabled)
+		a.startable(v.Name, o)
+		a.autostart(v.Name, o)
 	}
-}
-
-// autostart warns of a stand-by that would put a second coordinator on air by itself
-// at its next boot.
-func (a *assessor) autostart(node, enabled string) {
-	if enabled != "yes" {
-		return
-	}
-	a.add(Check{ID: "autostart", Node: node, What: "Zigbee2MQTT does not start by itself here", Warning: true,
-		Evidence: "its service is enabled: after a reboot there would be two coordinators on air",
-		Fix:      fmt.Sprintf("disable the service on %s", node)})
 }
 
 func space(node string, o network.Observation) Check {

@@ -81,7 +81,7 @@ func (a Assessment) ForSync() Assessment {
 	checks := slices.Clone(a.Checks)
 	for i, c := range checks {
 		switch c.ID {
-		case "reachable", "stopped", "stick-answers", "stick-present", "version", "interview":
+		case "reachable", "stopped", "stick-answers", "stick-present", "version", "interview", "service", "startable":
 			checks[i].Warning = !c.OK
 		}
 	}

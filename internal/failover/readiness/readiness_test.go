@@ -63,6 +63,12 @@ func TestAssess(t *testing.T) {
 		{"refuses a stick that does not answer", func(in *readiness.Input) {
 			in.Views[1].Stick, in.Views[1].StickErr = nil, errors.New("not a Z-Stack stick")
 		}, "not a Z-Stack stick"},
+		{"is ready with a service that does not tell its state", func(in *readiness.Input) { in.Views[1].Observed.Service = network.ServiceUnknown }, ""},
+		{"refuses a service that does not exist", func(in *readiness.Input) {
+			in.Views[1].Observed.Service = network.ServiceUnknown
+			in.Views[1].Observed.ServiceTrouble = &network.RefusedError{What: "ask", Why: "there is no unit z2m", Remedy: "check the name"}
+		}, "there is no unit z2m; on cellar: check the name"},
+		{"refuses a masked service", func(in *readiness.Input) { in.Views[1].Observed.Enabled = "masked" }, "is masked"},
 		{"refuses another version", func(in *readiness.Input) { in.Views[1].Observed.Version = "2.1.0" }, "versions 2.14.1 and 2.1.0"},
 	}
 	for _, tt := range tests {
@@ -89,25 +95,12 @@ func TestAssess(t *testing.T) {
 	}
 }
 
-func TestAutostartIsWarnedOf(t *testing.T) {
-	in := good()
-	in.Views[1].Observed.Enabled = "yes"
-	a := readiness.Assess(in)
-	if err := a.Refusal("switchover"); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range a.Checks {
-		if c.ID == "autostart" && c.Warning && c.Node == "cellar" && c.Fix != "" {
-			return
-		}
-	}
-	t.Errorf("no warning in %+v", a.Checks)
-}
-
 func TestSyncNeedsNoReadyStick(t *testing.T) {
 	in := good()
 	in.Views[1].Stick, in.Views[1].StickErr = nil, errors.New("mute")
 	in.Views[1].Observed.Version = "2.1.0"
+	in.Views[1].Observed.Enabled = "masked"
+	in.Views[1].Observed.ServiceTrouble = &network.RefusedError{Why: "no such container"}
 	if err := readiness.Assess(in).ForSync().Refusal("sync"); err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,76 @@
+package readiness
+
+import (
+	"cmp"
+	"fmt"
+
+	"z2mha/internal/failover/network"
+)
+
+// service says that the service manager knows the service. Without that neither a stop
+// nor a start is possible; that would show only when nobody is on air any more.
+func (a *assessor) service(node string, o network.Observation) {
+	if (o.Service == network.ServiceUnknown || o.Service == "") && o.ServiceTrouble == nil {
+		return // commands of one's own, without one that tells
+	}
+	c := Check{ID: "service", Node: node, What: "the service manager knows Zigbee2MQTT", OK: o.ServiceTrouble == nil,
+		Evidence: "it says " + string(o.Service)}
+	if !c.OK {
+		c.Evidence = o.ServiceTrouble.Why
+		c.Fix = fmt.Sprintf("on %s: %s", node, cmp.Or(o.ServiceTrouble.Remedy, "see why its service manager does not answer"))
+	}
+	a.add(c)
+}
+
+// startable says that the service starts when it is asked to. A masked one is the best
+// guard against a start by hand, but it has to be unmasked before it can take over.
+func (a *assessor) startable(node string, o network.Observation) {
+	if o.Enabled != "masked" {
+		return
+	}
+	a.add(Check{ID: "startable", Node: node, What: "Zigbee2MQTT can be started here",
+		Evidence: "its service is masked, so that nobody starts it, not even a switchover",
+		Fix:      fmt.Sprintf("unmask the service on %s before the network moves there", node)})
+}
+
+// autostart warns of a stand-by that would put a second coordinator on air by itself
+// at its next boot.
+func (a *assessor) autostart(node string, o network.Observation) {
+	c := Check{ID: "autostart", Node: node, What: "Zigbee2MQTT does not start by itself here"}
+	switch o.Enabled {
+	case "yes":
+		c.Warning = true
+		c.Evidence = "its service is enabled: after a reboot there would be two coordinators on air"
+		c.Fix = fmt.Sprintf("disable the service on %s", node)
+		if o.Disable != "" {
+			c.Fix += ", as root: " + o.Disable
+		}
+	case "no", "masked":
+		c.OK, c.Evidence = true, map[string]string{"no": "its service is not enabled at boot", "masked": "its service is masked"}[o.Enabled]
+	default:
+		return // not known
+	}
+	a.add(c)
+}
+
+// watchdog warns of a Zigbee2MQTT that starts itself again, past the service manager: one
+// that had lost its stick would come back on air by itself when another node has taken
+// over.
+func (a *assessor) watchdog(node string, o network.Observation) {
+	if o.Watchdog == "" {
+		return
+	}
+	a.add(Check{ID: "watchdog", Node: node, What: "Zigbee2MQTT does not start itself again", Warning: true,
+		Evidence: fmt.Sprintf("Z2M_WATCHDOG is set to %q: Zigbee2MQTT would come back by itself after another node has taken over", o.Watchdog),
+		Fix:      fmt.Sprintf("take Z2M_WATCHDOG out of the service's environment on %s and restart it there", node)})
+}
+
+// modemManager warns of a program that opens serial ports to look for modems.
+func (a *assessor) modemManager(node string, o network.Observation) {
+	if !o.ModemManager {
+		return
+	}
+	a.add(Check{ID: "modem-manager", Node: node, What: "no other program opens the stick", Warning: true,
+		Evidence: "ModemManager runs and may open " + o.TTY + " to look for a modem",
+		Fix:      fmt.Sprintf("remove ModemManager from %s, or give the stick ID_MM_DEVICE_IGNORE=1 in a udev rule", node)})
+}
