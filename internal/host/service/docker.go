@@ -26,8 +26,10 @@ func (d docker) Status() (remote.Command, bool) {
 
 // dockerStatus is a template that gives one JSON object. Source: docker container
 // inspect; Docker's and Podman's template functions.
-const dockerStatus = `{"status":{{json .State.Status}},"restart":{{json .HostConfig.RestartPolicy.Name}},` +
-	dockerEnv + `"labels":{"version":{{json (index .Config.Labels "org.opencontainers.image.version")}}},` + dockerDevices + `}`
+const dockerStatus = "{" + dockerFields + "}"
+
+const dockerFields = `"status":{{json .State.Status}},"restart":{{json .HostConfig.RestartPolicy.Name}},` +
+	dockerEnv + `"labels":{"version":{{json (index .Config.Labels "org.opencontainers.image.version")}}},` + dockerDevices
 
 // dockerEnv takes the two variables of use out of the environment.
 const dockerEnv = `"env":[{{range .Config.Env}}{{$name := index (split . "=") 0}}` +
@@ -136,6 +138,9 @@ func (d docker) Judge(verb Verb, out remote.Output) error {
 // explain knows what docker and podman say.
 func (d docker) explain(what string, out remote.Output) *network.RefusedError {
 	e := &network.RefusedError{What: what + " the container " + d.name, Why: out.Said()}
+	if d.name == "" {
+		e.What = what + " the containers"
+	}
 	said := strings.ToLower(e.Why)
 	switch {
 	case cannotRun(out):
@@ -148,6 +153,8 @@ func (d docker) explain(what string, out remote.Output) *network.RefusedError {
 		e.Why, e.Remedy = "the docker daemon does not run", "start docker on the host and enable it there"
 	case strings.Contains(said, "gathering device information"):
 		e.Remedy = "plug the stick in, or create the container again with the name it has now"
+	case d.name == "":
+		e.Remedy = "try \"docker ps -a\" on the host"
 	default:
 		e.Remedy = "see \"docker logs " + d.name + "\" on the host"
 	}
