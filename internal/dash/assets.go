@@ -16,6 +16,7 @@ func (s *Server) asset(c echo.Context) error {
 	if !found {
 		return echo.ErrNotFound
 	}
+	limitWrite(c)
 	h := c.Response().Header()
 	h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	h.Set("Content-Length", strconv.Itoa(len(a.Content)))

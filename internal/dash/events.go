@@ -49,14 +49,13 @@ func (s *Server) events(c echo.Context) error {
 	if c.Request().Method == http.MethodHead {
 		return nil
 	}
-	return (&stream{server: s, context: c, out: http.NewResponseController(c.Response())}).run(c.Request().Context())
+	return (&stream{server: s, context: c}).run(c.Request().Context())
 }
 
 // A stream is one browser that looks.
 type stream struct {
 	server  *Server
 	context echo.Context
-	out     *http.ResponseController
 	last    []byte // HTML that was sent last
 }
 
@@ -113,11 +112,11 @@ func (t *stream) send(event string, data []byte) error {
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	_ = t.out.SetWriteDeadline(time.Now().Add(writeTime)) // not every connection has one
+	limitWrite(t.context)
 	if _, err := t.context.Response().Write(b.Bytes()); err != nil {
 		return err
 	}
-	return t.out.Flush()
+	return http.NewResponseController(t.context.Response()).Flush()
 }
 
 // pause is false when ctx ended first.

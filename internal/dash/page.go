@@ -60,9 +60,15 @@ func (s *Server) show(c echo.Context, status int, component templ.Component) err
 
 // send tells the length, so that ingress reads the answer whole and passes it on.
 func (s *Server) send(c echo.Context, status int, html []byte) error {
-	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(writeTime)) // not every connection has one
+	limitWrite(c)
 	c.Response().Header().Set("Content-Length", strconv.Itoa(len(html)))
 	return c.HTMLBlob(status, html)
+}
+
+// limitWrite gives up on a browser that does not take what it asked for. net/http
+// lifts the limit at the end of the answer.
+func limitWrite(c echo.Context) {
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(writeTime)) // not every connection has one
 }
 
 // tagOf is the same for the same HTML.

@@ -5,15 +5,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"z2mha/internal/dash"
 	"z2mha/internal/dash/ingresstest"
+	"z2mha/web"
 )
 
 func TestWhereItListens(t *testing.T) {
@@ -145,4 +148,31 @@ func TestPanicEndsOneRequestOnly(t *testing.T) {
 	if !strings.Contains(h.log.String(), "a mistake") || !strings.Contains(h.log.String(), "events.go") {
 		t.Errorf("the log does not say what happened:\n%s", h.log)
 	}
+}
+
+// TestConnectionThatIsKept: a time limit of one answer is none of the next one.
+func TestConnectionThatIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := running(t, dash.Config{Desk: newDesk(home())})
+		conn, err := p.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := bufio.NewReader(conn)
+		for _, path := range []string{"/", "/healthz", "/overview", "/" + web.Assets.Path("app.css"), "/nothing"} {
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path)
+			a, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if _, err := io.Copy(io.Discard, a.Body); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+			time.Sleep(time.Minute)
+		}
+		conn.Close()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }
