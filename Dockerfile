@@ -10,14 +10,15 @@
 ARG BUILD_FROM=ghcr.io/home-assistant/base:3.24
 
 FROM --platform=$BUILDPLATFORM golang:1.26-alpine AS build
-# npm fetches the page's one script; bash and make run the recipes.
+# npm fetches the page's one script, without which CI=true lets nothing be built; bash and
+# make run the recipes.
 RUN apk add --no-cache bash ca-certificates make npm tzdata
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 COPY . .
 ENV CGO_ENABLED=0 GOFLAGS=-buildvcs=false
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    make assets helpers
+    CI=true make assets helpers
 ARG TARGETOS=linux
 ARG TARGETARCH
 ARG BUILD_VERSION

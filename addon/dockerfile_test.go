@@ -2,6 +2,8 @@ package addon_test
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -245,6 +247,9 @@ func buildContext(t testing.TB) []string {
 	}
 	var files []string
 	must(t, filepath.WalkDir(root, func(name string, e os.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // gone since its directory was read: another test's
+		}
 		must(t, err)
 		rel, err := filepath.Rel(root, name)
 		must(t, err)
