@@ -81,8 +81,8 @@ func serve(ctx context.Context, f *flags, addon bool) error {
 }
 
 func (s *server) run(ctx context.Context) error {
-	s.showKey(ctx)
-	page := dash.New(s.pageConfig(ctx))
+	s.showKey()
+	page := dash.New(s.pageConfig())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return page.Run(ctx) })
 	if s.ready != nil {
@@ -106,7 +106,7 @@ func (s *server) run(ctx context.Context) error {
 }
 
 // pageConfig takes address and password from the configuration as it is at the start.
-func (s *server) pageConfig(ctx context.Context) dash.Config {
+func (s *server) pageConfig() dash.Config {
 	c := dash.Config{
 		Desk: s.front, Mode: dash.Standalone, Notices: s.pageNotices, Version: version.Version,
 		Language: s.around.options.Language, Log: s.log,
@@ -118,7 +118,7 @@ func (s *server) pageConfig(ctx context.Context) dash.Config {
 		}
 		return c
 	}
-	if cfg, err := s.around.load(ctx); err == nil {
+	if cfg, err := s.around.peek(); err == nil {
 		c.Address, c.Password = cfg.Page.Listen, dash.NewPassword(cfg.Page.Password.Reveal())
 	}
 	return c
@@ -360,8 +360,8 @@ func sentence(s string) string {
 
 // showKey makes our SSH key if there is none and puts its public half where a user
 // finds it: in the log, and in the add-on's folder.
-func (s *server) showKey(ctx context.Context) {
-	_, line, err := remote.LoadOrCreateKey(filepath.Join(s.stateDir(ctx), "id_ed25519"))
+func (s *server) showKey() {
+	_, line, err := remote.LoadOrCreateKey(filepath.Join(s.stateDir(), "id_ed25519"))
 	if err != nil {
 		s.log.Error("no SSH key", "err", err)
 		return
@@ -377,8 +377,8 @@ func (s *server) showKey(ctx context.Context) {
 }
 
 // stateDir is where state is, or will be once there is a configuration.
-func (s *server) stateDir(ctx context.Context) string {
-	if cfg, err := s.around.load(ctx); err == nil {
+func (s *server) stateDir() string {
+	if cfg, err := s.around.peek(); err == nil {
 		return cfg.State
 	}
 	return cmp.Or(s.around.state, filepath.Join(filepath.Dir(s.around.config), "state"))

@@ -110,3 +110,8 @@ func (s *surroundings) load(ctx context.Context) (*config.Config, error) {
 	}
 	return cfg, nil
 }
+
+// peek reads the configuration without asking anybody for the broker.
+func (s *surroundings) peek() (*config.Config, error) {
+	return config.LoadWith(s.config, config.Defaults{MQTT: &config.MQTT{}, State: s.state})
+}

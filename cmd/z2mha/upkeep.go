@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"z2mha/internal/backup"
-	"z2mha/internal/config"
 	"z2mha/internal/version"
 )
 
@@ -65,14 +64,13 @@ func backupCommand(f *flags) *cobra.Command {
 // stateDir is what the configuration says; in an add-on, and where there is no
 // configuration that can be used, the directory beside it.
 func stateDir(f *flags) string {
-	path := f.config
-	if _, inAddon := os.LookupEnv("SUPERVISOR_TOKEN"); inAddon {
-		path = filepath.Join(cmp.Or(os.Getenv("Z2MHA_DATA"), "/data"), "z2mha.yaml")
+	around := surroundings{config: f.config}
+	if _, there := os.LookupEnv("SUPERVISOR_TOKEN"); there {
+		around.config = filepath.Join(cmp.Or(os.Getenv("Z2MHA_DATA"), "/data"), "z2mha.yaml")
 	}
-	beside := filepath.Join(filepath.Dir(path), "state")
-	cfg, err := config.LoadWith(path, config.Defaults{MQTT: &config.MQTT{}, State: beside})
-	if err != nil {
-		return beside
+	around.state = filepath.Join(filepath.Dir(around.config), "state")
+	if cfg, err := around.peek(); err == nil {
+		return cfg.State
 	}
-	return cfg.State
+	return around.state
 }
