@@ -19,7 +19,7 @@ func networkActions(n status.Network) []web.Action {
 	if n.Active == "" && n.Recorded != "" {
 		out = append(out, blockedBy(n, web.Action{Label: "Start " + n.Recorded + " again", Verb: string(desk.Start), Primary: true}))
 	}
-	out = append(out, blockedBy(n, web.Action{Label: "Copy now", Verb: string(desk.Sync)}))
+	out = append(out, blockedBy(n, web.Action{Label: "Sync now", Verb: string(desk.Sync)}))
 	if n.Hold.On {
 		out = append(out, web.Action{Label: "Release", Verb: string(desk.Release), Network: n.Name, Primary: true})
 	} else {
@@ -48,7 +48,7 @@ func moveAction(n status.Network) (web.Action, bool) {
 	default:
 		return web.Action{}, false
 	}
-	a := web.Action{Label: "Move to " + to, Verb: string(desk.Switchover), To: to, Primary: !n.Hold.On}
+	a := web.Action{Label: "Switch over to " + to, Verb: string(desk.Switchover), To: to, Primary: !n.Hold.On}
 	if x, ok := n.Node(to); ok && !x.CanTake {
 		a.Disabled, a.Why = true, sentence(x.Why)
 	}
@@ -57,7 +57,7 @@ func moveAction(n status.Network) (web.Action, bool) {
 
 func nodeActions(n status.Network, x status.Node) []web.Action {
 	if x.Role == network.RoleActive || running(x) {
-		return []web.Action{blockedBy(n, web.Action{Label: "Stop", Verb: string(desk.Stop), To: x.Name, Danger: true})}
+		return []web.Action{blockedBy(n, web.Action{Label: "Stop …", Verb: string(desk.Stop), To: x.Name, Danger: true})}
 	}
 	if n.Active == "" {
 		return nil

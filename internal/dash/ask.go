@@ -44,7 +44,7 @@ func (a asked) confirmed() error {
 		return nil
 	}
 	if a.To == "" {
-		return &reply{http.StatusUnprocessableEntity, web.Failure{What: "Nothing was stopped.", Why: "The form does not say which node is meant.", Remedy: "Press “Stop” at the card of the node."}}
+		return &reply{http.StatusUnprocessableEntity, web.Failure{What: "Nothing was stopped.", Why: "The form does not say which node is meant.", Remedy: "Press “Stop …” at the card of the node."}}
 	}
 	if a.confirm != a.To {
 		return &reply{http.StatusUnprocessableEntity, web.Failure{What: "Nothing was stopped.", Why: "What was typed is not the name of the node.", Remedy: "Type " + quoted(a.To) + ", exactly like that."}}

@@ -98,12 +98,12 @@ func devices(n int) string {
 }
 
 func lastSync(n status.Network) web.Fact {
-	f := web.Fact{Label: "Last copy", At: n.LastSync}
+	f := web.Fact{Label: "Last sync", At: n.LastSync}
 	switch {
 	case n.LastSync.IsZero():
 		f.Text = "none yet"
 	case n.Generation > 0:
-		f.Text = fmt.Sprintf("number %d", n.Generation)
+		f.Text = fmt.Sprintf("copy number %d", n.Generation)
 	}
 	return f
 }

@@ -68,7 +68,7 @@ func TestNetworkFacts(t *testing.T) {
 	n.Last = &status.Move{At: noon, From: "cellar", To: "attic", Outcome: plan.RolledBack, Duration: 41 * time.Second, Outage: 14 * time.Second}
 	want := []web.Fact{
 		{Label: "Active node", Text: "attic", At: noon}, {Label: "Devices", Text: "not known"},
-		{Label: "Last copy", Text: "number 12", At: noon.Add(-time.Minute)},
+		{Label: "Last sync", Text: "copy number 12", At: noon.Add(-time.Minute)},
 		{Label: "Last switchover", Text: "cellar → attic, 41 s, 14 s without Zigbee, taken back", At: noon},
 		{Label: "Switchovers on record", Text: "2"}, {Label: "Not proven when it took over", Text: "no device answered"},
 		{Label: "On hold", Text: "by MQTT", At: noon},
@@ -76,7 +76,7 @@ func TestNetworkFacts(t *testing.T) {
 	if diff := cmp.Diff(want, networkFacts(n)); diff != "" {
 		t.Error(diff)
 	}
-	want = []web.Fact{{Label: "Active node", Text: "nobody, or it cannot be told"}, {Label: "Devices", Text: "0"}, {Label: "Last copy", Text: "none yet"}}
+	want = []web.Fact{{Label: "Active node", Text: "nobody, or it cannot be told"}, {Label: "Devices", Text: "0"}, {Label: "Last sync", Text: "none yet"}}
 	if diff := cmp.Diff(want, networkFacts(status.Network{})); diff != "" {
 		t.Error(diff)
 	}

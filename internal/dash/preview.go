@@ -115,11 +115,11 @@ func wording(p desk.Preview, n status.Network, v *web.Preview) {
 			fmt.Sprintf("%s is stopped and its stick made silent, then %s goes on with the same network. No device is paired again.", p.Plan.From, p.Plan.To),
 			fmt.Sprintf("Each step is checked before the next one. If one fails before %s is proven to work, %s is brought back.", p.Plan.To, p.Plan.From),
 		}
-		v.Confirm.Label = "Move to " + p.Plan.To
+		v.Confirm.Label = "Move the network"
 	case desk.Sync:
 		v.Title = "Copy the latest data to the stand-bys?"
 		v.Sentences = []string{fmt.Sprintf("The data of %s is copied while it goes on working. What a stand-by had is kept.", p.Plan.From)}
-		v.Confirm.Label = "Copy now"
+		v.Confirm.Label = "Sync now"
 	case desk.Stop:
 		v.Title = fmt.Sprintf("Stop Zigbee2MQTT on %s?", p.Request.To)
 		v.Sentences = []string{fmt.Sprintf("Zigbee2MQTT on %s is stopped and its stick made silent. Nothing starts it again by itself.", p.Request.To)}
