@@ -77,7 +77,7 @@ func unreachable(s engine.Synced) string {
 		return ""
 	}
 	slices.Sort(names)
-	return strings.Join(names, " and ") + " could not be reached and has nothing new"
+	return "nothing new is on " + strings.Join(names, " and ") + ", which could not be reached"
 }
 
 // report is the engine.Watch of a job. The engine may settle an earlier run first: what

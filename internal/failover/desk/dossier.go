@@ -15,6 +15,7 @@ type dossier struct {
 	closed    bool // nobody attends to the network any more
 	stopLook  context.CancelFunc
 	delayed   bool              // the look under way was put off
+	waiting   int               // previews that are asked for
 	told      status.Protection // last one that was told, "" when none was
 	kept      status.Protection // last one that was kept as an event
 	redundant *bool             // last word on it, nil when it was never known
@@ -48,7 +49,7 @@ func (f *dossier) soon() {
 	}
 }
 
-// putOff ends a look that is under way, for somebody who waits.
+// putOff ends a look that is under way and asks no stick, for somebody who waits.
 func (f *dossier) putOff() {
 	if f.stopLook != nil {
 		f.delayed = true

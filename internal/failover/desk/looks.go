@@ -14,6 +14,8 @@ const (
 	lookPatience = time.Minute
 	// leastPause is the shortest time between two looks, however often they are asked for.
 	leastPause = time.Second
+	// giveWay is how long a look that was put off lets others go first.
+	giveWay = 100 * time.Millisecond
 )
 
 // Look asks for a fresh look soon; "" means all networks.
@@ -45,7 +47,7 @@ func (d *Desk) look(ctx context.Context, f *dossier) {
 	delayed := f.delayed
 	f.delayed = false
 	if err != nil && (ctx.Err() != nil || delayed) {
-		f.nextLook = now
+		f.nextLook = now.Add(giveWay)
 		return
 	}
 	f.lookErr, f.settling = err, false
@@ -63,16 +65,20 @@ func (d *Desk) look(ctx context.Context, f *dossier) {
 func (d *Desk) lookOnce(ctx context.Context, f *dossier, sticks bool) (engine.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
-	if !sticks {
-		d.mu.Lock()
-		f.stopLook = cancel
+	d.mu.Lock()
+	if f.delayed = f.job != nil || f.waiting > 0; f.delayed {
 		d.mu.Unlock()
-		defer func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			f.stopLook = nil
-		}()
+		return engine.Status{}, context.Canceled
 	}
+	if !sticks {
+		f.stopLook = cancel
+	}
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		f.stopLook = nil
+	}()
 	return d.parts.Engine.Look(ctx, f.name, sticks)
 }
 
@@ -85,7 +91,7 @@ func (d *Desk) seen(f *dossier, now time.Time) {
 	}
 	speakers := f.sight.speakers()
 	if len(speakers) > 1 && !f.split {
-		d.tell(f, status.Event{Type: status.EventSplitBrain, Text: sentence(strings.Join(speakers, " and ") + " run Zigbee2MQTT at the same time"),
+		d.tell(f, status.Event{Type: status.EventSplitBrain, Text: "Two nodes run Zigbee2MQTT at the same time: " + strings.Join(speakers, " and ") + ".",
 			Fix: "stop all but the one that your devices answer"})
 	}
 	f.split = len(speakers) > 1

@@ -28,13 +28,18 @@ func (d *Desk) Preview(ctx context.Context, r Request) (Preview, error) {
 	d.readHold(f)
 	d.mu.Lock()
 	err = d.mayBegin(f, r)
-	if err == nil {
-		f.putOff()
-	}
-	d.mu.Unlock()
 	if err != nil {
+		d.mu.Unlock()
 		return Preview{}, err
 	}
+	f.waiting++
+	f.putOff()
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		f.waiting--
+	}()
 	return d.inQuiet(ctx, f, r)
 }
 

@@ -244,7 +244,7 @@ func (d *Desk) reconsider(f *dossier) {
 	if f.told != v.is {
 		ev := status.Event{Type: status.EventProtection, Was: f.told, Is: v.is, Text: v.is.Sentence()}
 		if len(n.Reasons) > 0 && v.is != status.Acting {
-			ev.Node, ev.Text, ev.Fix = n.Reasons[0].Node, ev.Text+" "+sentence(n.Reasons[0].What), n.Reasons[0].Fix
+			ev.Node, ev.Text, ev.Fix = n.Reasons[0].Node, ev.Text+" Reason: "+stop(n.Reasons[0].What), n.Reasons[0].Fix
 		}
 		f.told = v.is
 		d.tell(f, ev)
@@ -266,7 +266,7 @@ func (d *Desk) redundancy(f *dossier, v verdict) {
 	ev := status.Event{Type: status.EventRedundancyRestored, Text: "A stand-by could take over again."}
 	if !is {
 		ev = status.Event{Type: status.EventRedundancyLost, Text: "No stand-by could take over now."}
-		ev.Node, ev.Text, ev.Fix = v.worst.Node, ev.Text+" "+sentence(v.worst.What), v.worst.Fix
+		ev.Node, ev.Text, ev.Fix = v.worst.Node, ev.Text+" Reason: "+stop(v.worst.What), v.worst.Fix
 	}
 	d.tell(f, ev)
 }

@@ -30,15 +30,19 @@ func oneLine(s string) string {
 	return s
 }
 
-// sentence begins with a capital and ends with a full stop. What begins with a name
-// or a command keeps its first letter only if that is no lower-case one.
+// sentence begins with a capital and ends with a full stop. It is not for what begins
+// with a name.
 func sentence(s string) string {
 	if s == "" {
 		return ""
 	}
 	r, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(r)) + s[size:]
-	if strings.ContainsAny(s[len(s)-1:], ".!?") {
+	return stop(string(unicode.ToUpper(r)) + s[size:])
+}
+
+// stop adds a full stop where there is none.
+func stop(s string) string {
+	if s == "" || strings.HasSuffix(s, ".") || strings.HasSuffix(s, "!") || strings.HasSuffix(s, "?") {
 		return s
 	}
 	return s + "."
@@ -93,7 +97,7 @@ func over(r *status.Run, unproven, note string, syncFailing bool) status.Event {
 	if r.Outcome == plan.Completed {
 		ev.Type, ev.Text = completed(r, ev.Duration, syncFailing)
 		if unproven != "" {
-			ev.Text += " Not proven: " + sentence(unproven)
+			ev.Text += " Not proven: " + stop(unproven)
 		}
 		if note != "" {
 			ev.Text += " " + sentence(note)
