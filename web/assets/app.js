@@ -207,12 +207,13 @@
     source.onerror = () => { heardAt = 0; ask(); };
   }
 
-  const silent = (now) => (heardAt ? now - heardAt > QUIET : now - tried > FIRST);
+  const closed = () => source.readyState === EventSource.CLOSED;
+  const silent = (now) => closed() || (heardAt ? now - heardAt > QUIET : now - tried > FIRST);
 
   function watch() {
     const now = Date.now();
     if (document.hidden || !silent(now)) return;
-    if (now - tried > RETRY || (source.readyState === EventSource.CLOSED && now - tried > 3 * EVERY)) listen();
+    if (now - tried > RETRY || (closed() && now - tried > 3 * EVERY)) listen();
     ask();
   }
 
@@ -256,6 +257,7 @@
     event.detail.shouldSwap = false;
     const network = new FormData(event.detail.requestConfig.elt).get("network");
     show(event.detail.xhr.responseText);
+    opener = null;
     closeDialog();
     const articles = [...document.querySelectorAll("#overview > article")];
     const article = articles.find((a) => a.dataset.key === network) || articles[0];
@@ -274,10 +276,17 @@
     if (dialog) dialog.close();
   }
 
+  // opener is the button that a dialog came from. It was disabled while it was on its
+  // way, and a browser forgets the focus of what is disabled.
+  let opener = null;
+
   function openDialog() {
     const dialog = document.querySelector("#dialog dialog");
     if (!dialog || dialog.open) return;
-    dialog.addEventListener("close", () => dialog.remove());
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      if (document.activeElement === document.body && opener && opener.isConnected) opener.focus();
+    });
     checkWord(dialog.querySelector("[data-word]"));
     dialog.showModal();
   }
@@ -299,6 +308,7 @@
   document.addEventListener("htmx:afterRequest", () => { if (last) show(last, true); });
   document.addEventListener("htmx:sendError", lost);
   document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target.id === "dialog") opener = event.detail.elt.querySelector("[type=submit]");
     const slot = event.detail.elt.querySelector("[data-failure-slot]");
     if (slot) slot.replaceChildren();
   });

@@ -15,16 +15,7 @@ func dialogs() []Story {
 			},
 			Confirm: web.Confirm{Network: "home", Verb: "sync", Label: "Sync now"},
 		})},
-		{"preview-stop", PlaceDialog, web.PreviewDialog(web.Preview{
-			Title:        "Stop attic?",
-			Sentences:    []string{"Zigbee2MQTT on attic is stopped and its radio silenced.", "No other node takes over. Use \"Switch over\" if you want one to."},
-			Interruption: "Your home has no Zigbee until you start a node again.", Dark: true,
-			Steps: []web.PlanStep{
-				{Title: "Stop Zigbee2MQTT", Check: "no process uses the stick or the data directory", Dark: true, Commands: []string{"attic: systemctl stop zigbee2mqtt"}},
-				{Title: "Silence the radio", Check: "the stick says HOLD", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
-			},
-			Confirm: web.Confirm{Network: "home", Verb: "stop", To: "attic", Label: "Stop attic", Word: "attic", Danger: true},
-		})},
+		{"preview-stop", PlaceDialog, web.PreviewDialog(Stop())},
 		{"preview-hold", PlaceDialog, web.PreviewDialog(web.Preview{
 			Title:     "Hold the network home?",
 			Sentences: []string{"It goes on being watched, and nothing is done until you release it. A plan that is under way is finished first."},
@@ -60,5 +51,19 @@ func switchover() web.Preview {
 			{Title: "See that devices answer", Check: "at least one does"},
 		},
 		Confirm: web.Confirm{Network: "home", Verb: "switchover", To: "cellar", Label: "Move the network"},
+	}
+}
+
+// Stop asks for a word before it stops a node.
+func Stop() web.Preview {
+	return web.Preview{
+		Title:        "Stop attic?",
+		Sentences:    []string{"Zigbee2MQTT on attic is stopped and its radio silenced.", "No other node takes over. Use \"Switch over\" if you want one to."},
+		Interruption: "Your home has no Zigbee until you start a node again.", Dark: true,
+		Steps: []web.PlanStep{
+			{Title: "Stop Zigbee2MQTT", Check: "no process uses the stick or the data directory", Dark: true, Commands: []string{"attic: systemctl stop zigbee2mqtt"}},
+			{Title: "Silence the radio", Check: "the stick says HOLD", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
+		},
+		Confirm: web.Confirm{Network: "home", Verb: "stop", To: "attic", Label: "Stop attic", Word: "attic", Danger: true},
 	}
 }

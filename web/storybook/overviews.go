@@ -10,13 +10,13 @@ func overviews() []Story {
 	return []Story{
 		overview("overview-empty", web.Overview{CanAct: true}),
 		overview("overview-first-look", web.Overview{CanAct: true, Networks: []web.Network{firstLook()}}),
-		overview("overview-protected", web.Overview{CanAct: true, Networks: []web.Network{home()}}),
-		overview("overview-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{home()}}),
+		overview("overview-protected", web.Overview{CanAct: true, Networks: []web.Network{Home()}}),
+		overview("overview-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{Home()}}),
 		overview("overview-degraded", web.Overview{CanAct: true, Networks: []web.Network{degraded()}}),
 		overview("overview-unprotected", web.Overview{CanAct: true, Networks: []web.Network{unprotected()}}),
 		overview("overview-held", web.Overview{CanAct: true, Networks: []web.Network{onHold()}}),
-		overview("overview-two-networks", web.Overview{CanAct: true, Networks: []web.Network{home(), garden()}}),
-		overview("overview-notices", web.Overview{Notices: notices(), Networks: []web.Network{home()}}),
+		overview("overview-two-networks", web.Overview{CanAct: true, Networks: []web.Network{Home(), garden()}}),
+		overview("overview-notices", web.Overview{Notices: notices(), Networks: []web.Network{Home()}}),
 		overview("overview-hostile", web.Overview{CanAct: true, Notices: []web.Notice{{State: web.LightBad, What: Hostile, Details: []string{Hostile, Long}, Fix: Hostile}},
 			Networks: []web.Network{named(Hostile), named(Long)}}),
 	}
@@ -26,8 +26,8 @@ func overview(name string, o web.Overview) Story {
 	return Story{name, PlacePage, web.OverviewPage(Page("Overview"), o)}
 }
 
-// home is a network as it should be; the other states are made from it.
-func home() web.Network {
+// Home is a network as it should be; the other states are made from it.
+func Home() web.Network {
 	return web.Network{
 		Name: "home", Heading: "Protected: a stand-by is ready to take over.", Tone: web.ToneProtected, Looked: ago(12 * time.Second),
 		Facts: []web.Fact{
@@ -96,7 +96,7 @@ func events() []web.Event {
 }
 
 func firstLook() web.Network {
-	n := home()
+	n := Home()
 	n.Looked, n.Heading, n.Tone = time.Time{}, "Not protected: no stand-by could take over now.", web.ToneUnprotected
 	n.Reasons = []web.Reason{{What: "Nothing has been looked at yet."}}
 	n.Facts, n.Checks, n.Events, n.Actions = nil, nil, nil, nil
@@ -109,7 +109,7 @@ func firstLook() web.Network {
 }
 
 func degraded() web.Network {
-	n := home()
+	n := Home()
 	n.Heading, n.Tone = "Partly protected: a stand-by could take over, but something needs your attention.", web.ToneDegraded
 	n.Reasons = []web.Reason{
 		{Node: "cellar", What: "Zigbee2MQTT starts by itself when the host boots, and would then disturb attic.",
@@ -125,7 +125,7 @@ func degraded() web.Network {
 }
 
 func unprotected() web.Network {
-	n := home()
+	n := Home()
 	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
 	n.Reasons = []web.Reason{{Node: "cellar", What: "It cannot be reached: connection refused.", Fix: "See whether the host is on and whether sshd runs there."}}
 	n.Actions[0].Disabled, n.Actions[0].Why = true, "cellar cannot be reached."
@@ -143,7 +143,7 @@ func unprotected() web.Network {
 }
 
 func onHold() web.Network {
-	n := home()
+	n := Home()
 	n.Heading, n.Tone = "On hold: the network is watched, and nothing is done until you release it.", web.ToneHeld
 	n.Reasons = []web.Reason{{What: "Anna put it on hold.", Fix: "Release it when you have finished."}}
 	for i := range n.Actions[:2] {
@@ -154,7 +154,7 @@ func onHold() web.Network {
 }
 
 func garden() web.Network {
-	n := home()
+	n := Home()
 	n.Name = "garden"
 	n.Nodes[0].Name, n.Nodes[1].Name = "shed", "greenhouse"
 	return n

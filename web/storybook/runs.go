@@ -18,7 +18,7 @@ func runs() []Story {
 }
 
 func inRun(name string, r web.Run) Story {
-	n := home()
+	n := Home()
 	n.Run = &r
 	if r.Ended.IsZero() {
 		n.Heading, n.Tone = "Busy: a plan is being carried out.", web.ToneActing
