@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -213,34 +214,39 @@ func (d *Desk) settle(f *dossier, t *tale, note string) {
 	failing := f.past.syncFailing
 	f.past.add(t)
 	f.ended = t.shown()
-	f.proven = provenBy(t.run)
+	f.proven = leftActive(t.run, f.sight.status.Active)
 	ev := over(&t.run, t.last.Facts.Unproven, note, failing)
-	if ev.Type != status.EventNeedsHelp || f.cries(ev.Text) {
+	if ev.Type != status.EventNeedsHelp || f.cries(ev) {
 		d.tell(f, ev)
 	}
 	d.parts.Log.Info("a run has ended", "network", f.name, "run", t.run.ID, "outcome", t.run.Outcome, "outage", t.run.Outage)
 }
 
-// provenBy is the node that a run has left active, "" when that is for the next look to
-// say.
-func provenBy(r status.Run) string {
-	if r.Outcome != plan.Completed {
+// leftActive is the node that a run has left on air, "" when that is for the next look
+// to say. before is who was seen active before it.
+func leftActive(r status.Run, before string) string {
+	kind := r.Plan.Kind
+	switch {
+	case kind == plan.KindSync || r.Outcome == plan.GivenUp:
+		return before
+	case kind == plan.KindStop && r.Outcome == plan.Completed && r.Plan.From != before:
+		return before
+	case kind == plan.KindStop || r.Outcome == plan.NeedsHelp:
 		return ""
-	}
-	switch r.Plan.Kind {
-	case plan.KindSwitchover, plan.KindStart:
+	case r.Outcome == plan.Completed:
 		return r.Plan.To
-	case plan.KindSync:
+	case kind == plan.KindSwitchover:
 		return r.Plan.From
 	}
 	return ""
 }
 
-// cries says whether a cry for help is a new one: what is tried again and again need
-// not be told each time.
-func (f *dossier) cries(text string) bool {
-	again := f.helpTold == text
-	f.helpTold = text
+// cries says whether a cry for help is a new one: about a run that is tried again and
+// again it is told once.
+func (f *dossier) cries(ev status.Event) bool {
+	about := cmp.Or(ev.Run, ev.Text)
+	again := f.helpTold == about
+	f.helpTold = about
 	return !again
 }
 
@@ -270,7 +276,7 @@ func (d *Desk) trouble(f *dossier, t *tale, j *job, err error) {
 func (d *Desk) cry(f *dossier, ev status.Event) {
 	ev.Type = status.EventNeedsHelp
 	ev.Fix = helpFix
-	if f.cries(ev.Text) {
+	if f.cries(ev) {
 		d.tell(f, ev)
 	}
 }

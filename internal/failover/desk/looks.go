@@ -131,12 +131,13 @@ func (d *Desk) setHold(f *dossier, hold status.Hold) {
 		d.tell(f, status.Event{Type: status.EventHoldSet, By: hold.By, Text: "The network is on hold: it is watched, and nothing is done until it is released."})
 	case was.On && !hold.On:
 		d.tell(f, status.Event{Type: status.EventHoldReleased, By: hold.By, Text: "The hold was released."})
-		if f.unfinished() != "" {
-			f.recoverAt = time.Now()
-		}
-		f.soon()
 	}
-	if changed {
-		d.reconsider(f)
+	if !changed {
+		return
 	}
+	if !hold.On && f.unfinished() != "" {
+		f.recoverAt = time.Now()
+	}
+	f.soon()
+	d.reconsider(f)
 }

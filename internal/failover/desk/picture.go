@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
@@ -25,7 +26,7 @@ type picture struct {
 	doing    string // what was asked for and is not over, "" when nothing is
 	settling bool   // a run has ended since the last look
 	moved    bool   // a run has ended since the last look that worked
-	proven   string // node that this run has proven active, "" when none
+	proven   string // node that this run has left on air, "" when not known
 	openWhy  string // why a run that was cut off could not be settled
 	ended    *status.Run
 	events   []status.Event // newest first
@@ -119,7 +120,7 @@ func (p picture) showNodes(candidates []candidate) []status.Node {
 		}
 		for _, s := range p.sight.status.Nodes {
 			if s.Name == n.Name {
-				n.Role = s.Role
+				n.Role = p.role(s)
 			}
 		}
 		n.OutOfSync = n.Role == network.RoleStandby && p.past.copies[n.Name].generation < p.sight.status.Generation
@@ -127,6 +128,17 @@ func (p picture) showNodes(candidates []candidate) []status.Node {
 		out = append(out, n)
 	}
 	return out
+}
+
+// role is that of the last look, unless a run has moved the network since.
+func (p picture) role(s engine.NodeStatus) network.Role {
+	switch {
+	case p.moved && s.Name == p.proven:
+		return network.RoleActive
+	case p.moved && s.Role == network.RoleActive:
+		return network.RoleUnknown
+	}
+	return s.Role
 }
 
 // canTake says whether the network could be asked to move to a node, and why not.

@@ -51,7 +51,7 @@ type verdict struct {
 // judge is the one place where protection is decided.
 func judge(s situation) verdict {
 	grave, slight := s.grave(), s.slight()
-	v := verdict{beneath: status.Protected, reasons: unique(append(grave, slight...))}
+	v := verdict{beneath: status.Protected, reasons: unique(slices.Concat(grave, slight))}
 	switch {
 	case len(grave) > 0:
 		v.beneath, v.worst = status.Unprotected, grave[0]
@@ -179,6 +179,7 @@ func (s situation) reasonOf(id, otherwise string) status.Reason {
 func unique(list []status.Reason) []status.Reason {
 	var out []status.Reason
 	for _, r := range list {
+		r.What, r.Fix = flat(r.What), flat(r.Fix)
 		if !slices.ContainsFunc(out, func(x status.Reason) bool { return x.Node == r.Node && x.What == r.What }) {
 			out = append(out, r)
 		}

@@ -66,6 +66,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	over := make(chan struct{})
 	others.Go(d.news.run)
 	others.Go(func() { d.announce(over) })
+	networks.Go(func() { <-ctx.Done() })
 	for _, f := range d.files {
 		networks.Go(func() { d.attend(ctx, f) })
 	}
@@ -273,7 +274,7 @@ func (d *Desk) redundancy(f *dossier, v verdict) {
 
 // tell sends an event out. d.mu is held.
 func (d *Desk) tell(f *dossier, ev status.Event) {
-	ev.At, ev.Network = time.Now(), f.name
+	ev.At, ev.Network, ev.Text, ev.Fix = time.Now(), f.name, flat(ev.Text), flat(ev.Fix)
 	keep := f.worthKeeping(ev)
 	if keep {
 		f.keep(ev)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -53,8 +54,14 @@ func newTale(p plan.Plan) *tale {
 	return t
 }
 
-// taleOf reads a journal; it fails as plan.Replay does.
+// taleOf reads a journal; it fails as plan.Replay does, and on a line of a kind that
+// this version does not know.
 func taleOf(entries []plan.Entry) (*tale, error) {
+	for _, e := range entries {
+		if !slices.Contains(told, e.Event) {
+			return nil, fmt.Errorf("line %d of run %s tells of %q, which is not known here", e.Seq, e.Run, e.Event)
+		}
+	}
 	prog, err := plan.Replay(entries)
 	if err != nil {
 		return nil, err
@@ -75,6 +82,10 @@ func taleOf(entries []plan.Entry) (*tale, error) {
 	}
 	return t, nil
 }
+
+// told are the lines that a journal may have.
+var told = []plan.Event{plan.EventPlanned, plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventWalkBack,
+	plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed, plan.EventEnded}
 
 // staged notes what a step has brought to, or taken from, a node's staging.
 func (t *tale) staged(h happening) {

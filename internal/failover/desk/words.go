@@ -30,6 +30,9 @@ func oneLine(s string) string {
 	return s
 }
 
+// flat puts what errors say in several lines into one.
+func flat(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+
 // sentence begins with a capital and ends with a full stop. It is not for what begins
 // with a name.
 func sentence(s string) string {
