@@ -31,7 +31,7 @@ func TestCopiesOfAWorkingController(t *testing.T) {
 	go func() { worked <- work(d.State, begun, stop) }()
 	<-begun
 	seen := 0
-	for range 20 {
+	for range 8 {
 		must(t, d.Prepare(noon, "0.2.0", "attic"))
 		seen += wantConsistent(t, filepath.Join(d.State, "backup", "copy"))
 		must(t, d.Done())
