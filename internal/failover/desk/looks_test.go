@@ -400,3 +400,37 @@ func TestChangedIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// Between the end of a run and the next look the desk says what the run has proven.
+func TestShownBeforeTheNextLook(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e := newFake(t, "home")
+		o := opened(t, e, t.TempDir())
+		e.set("home", func(h *fakeHome) { h.lookTakes = 20 * time.Second })
+		o.ask(desk.Request{Verb: desk.Switchover})
+		time.Sleep(10 * time.Second)
+		n := o.network("home")
+		if n.Run != nil || n.Protection != status.Acting || n.Active != "cellar" || n.Recorded != "cellar" || n.Nodes[1].Role != "active" || n.Nodes[0].Role == "active" {
+			t.Errorf("after a move: %s, %q active, %q on record, run %v", n.Protection, n.Active, n.Recorded, n.Run)
+		}
+		time.Sleep(30 * time.Second)
+		e.set("home", func(h *fakeHome) { h.fail = plan.ActLoad })
+		o.ask(desk.Request{Verb: desk.Switchover, To: "attic"})
+		time.Sleep(10 * time.Second)
+		if n := o.network("home"); n.Active != "cellar" || n.Ended.Outcome != plan.RolledBack {
+			t.Errorf("after a move that was taken back: %q active, %s", n.Active, n.Ended.Outcome)
+		}
+	})
+}
+
+func TestErrorsOfSeveralLines(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		e := newFake(t, "home")
+		o := opened(t, e, t.TempDir())
+		e.set("home", func(h *fakeHome) { h.lookErr = errors.Join(errors.New("one"), errors.New("two")) })
+		time.Sleep(20 * time.Second)
+		if ev, r := o.last(status.EventRedundancyLost), o.network("home").Reasons[0]; strings.Contains(ev.Text+r.What, "\n") || !strings.Contains(r.What, "one; two") {
+			t.Errorf("told %q, shown %q", ev.Text, r.What)
+		}
+	})
+}
