@@ -161,8 +161,8 @@ func TestSnmptrapdReadsHostileTexts(t *testing.T) {
 		s.Tell(e)
 	}
 	s.Tell(status.Event{Type: "of a later version", Text: "not sent"})
-	stop()
 	golden(t, "hostile.golden", strings.Join(d.wait(len(events)), "\n"))
+	stop()
 	if st := s.Status()[0]; st.Sent != uint64(len(events)) {
 		t.Errorf("status %+v", st)
 	}
@@ -183,7 +183,6 @@ func TestEachReceiverIsForItself(t *testing.T) {
 		old.receiver(snmp.Prototype),
 	}
 	hung := make(chan struct{})
-	defer close(hung)
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		if strings.HasPrefix(address, "nowhere") {
 			select { // a name server that does not answer
@@ -201,6 +200,12 @@ func TestEachReceiverIsForItself(t *testing.T) {
 	}
 	well.wait(6)
 	old.wait(3)
+	close(hung)
+	eventually(t, "an end of all that was told", func() bool {
+		return !slices.ContainsFunc(s.Status(), func(st snmp.Status) bool {
+			return st.Sent+st.Dropped != map[snmp.Format]uint64{snmp.Prototype: 3, snmp.Z2MHA: 6, "v3": 6}[st.Format]
+		})
+	})
 	stop()
 
 	list := s.Status()
