@@ -10,7 +10,7 @@ func (t Tone) light() LightState {
 	switch t {
 	case ToneUnprotected:
 		return LightBad
-	case ToneHeld, ToneActing:
+	case ToneHeld, ToneActing, ToneUnknown:
 		return LightUnknown
 	case ToneProtected, ToneDegraded:
 	}

@@ -34,6 +34,7 @@ const (
 	ToneUnprotected Tone = "unprotected"
 	ToneActing      Tone = "acting"
 	ToneHeld        Tone = "held"
+	ToneUnknown     Tone = "" // nothing was looked at yet
 )
 
 // A LightState is how something is marked. The mark is never alone: a word or a
@@ -77,7 +78,7 @@ type Fact struct {
 var NoticeNoHTMX = Notice{
 	State: LightWarn,
 	What:  "This page can only show, not act: the program was built without HTMX.",
-	Fix:   "Build it again with npm and a connection to the package registry (make assets), or use the command line.",
+	Fix:   "Build it again where npm is installed and reaches its registry, or use the command line.",
 }
 
 // NoticeReadOnly is for people who may look and not act.

@@ -297,8 +297,12 @@
   }
 
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status >= 400) refused(event);
-    else if (event.detail.target.id === "overview") begun(event);
+    if (event.detail.xhr.status >= 400) {
+      refused(event);
+      return;
+    }
+    connected();
+    if (event.detail.target.id === "overview") begun(event);
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog") openDialog();

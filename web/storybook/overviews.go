@@ -97,8 +97,7 @@ func events() []web.Event {
 
 func firstLook() web.Network {
 	n := Home()
-	n.Looked, n.Heading, n.Tone = time.Time{}, "Not protected: no stand-by could take over now.", web.ToneUnprotected
-	n.Reasons = []web.Reason{{What: "Nothing has been looked at yet."}}
+	n.Looked, n.Heading, n.Tone = time.Time{}, "Not looked at yet.", web.ToneUnknown
 	n.Facts, n.Checks, n.Events, n.Actions = nil, nil, nil, nil
 	for i := range n.Nodes {
 		unknown := web.Light{State: web.LightUnknown, Text: "not known yet"}
