@@ -35,7 +35,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, file := range files {
 		if !expected[file] && !remove(t, file) {
-			t.Errorf("%s belongs to no story; run go test ./web/... -update", file)
+			t.Errorf("%s belongs to no story; run go test ./web/storybook -update", file)
 		}
 	}
 }
@@ -157,10 +157,10 @@ func compare(t *testing.T, file, got string) {
 	}
 	want, err := os.ReadFile(file)
 	if err != nil {
-		t.Fatalf("%v; run go test ./web/... -update", err)
+		t.Fatalf("%v; run go test ./web/storybook -update", err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); diff != "" {
-		t.Errorf("%s (-want +got); if it should be so, run go test ./web/... -update:\n%s", file, diff)
+		t.Errorf("%s (-want +got); if it should be so, run go test ./web/storybook -update:\n%s", file, diff)
 	}
 }
 
