@@ -67,6 +67,7 @@ var ProjectRules = Rules{
 		"internal/z2m/bridge":             {"internal/bus"},
 		"internal/homeassistant/entities": {"internal/bus", "internal/homeassistant/discovery"},
 		"internal/dash":                   {"web/..."},
+		"internal/setup":                  {"web", "internal/config", "internal/host/remote", "internal/host/service", "internal/storage/durable"},
 	},
 
 	Top:        []string{"cmd/...", "internal/world/...", "e2e/...", "scripts/..."},
@@ -74,6 +75,7 @@ var ProjectRules = Rules{
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
 		"internal/dash":            "the page shows everything that is known of a network",
+		"internal/setup":           "between a form, a host and z2mha.yaml, in one conversation",
 		"internal/host/node":       "one Zigbee2MQTT host is SSH, service, helper and files together",
 		"internal/host/helper":     "one verb for each thing that is done beside the stick or the disk",
 		"cmd/znp-helper":           "wiring",

@@ -1,0 +1,156 @@
+package setup
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"z2mha/internal/config"
+	"z2mha/web"
+)
+
+// A state is what is there: z2mha.yaml, and the node that waits.
+type state struct {
+	path   string // of the file itself, where a link leads
+	src    []byte // of z2mha.yaml
+	exists bool
+	err    error          // why z2mha.yaml could not be read
+	parsed *config.Config // nil when it cannot be used
+	wrong  []string       // why not
+	draft  *entry
+	saved  []byte // setup.json
+}
+
+// read looks at the disk; it does not fail, it remembers what failed.
+func (s *Setup) read() state {
+	st := state{path: s.cfg.File}
+	if real, err := filepath.EvalSymlinks(st.path); err == nil {
+		st.path = real
+	}
+	src, err := os.ReadFile(st.path)
+	switch {
+	case err == nil:
+		st.src, st.exists = src, true
+	case !errors.Is(err, fs.ErrNotExist):
+		st.err = err
+	}
+	if st.exists {
+		st.parsed, st.wrong = s.parse(src)
+	}
+	st.saved, _ = os.ReadFile(s.draftFile())
+	st.draft = readDraft(st.saved)
+	return st
+}
+
+// parse is config.ParseWith with what is wrong as lines for people.
+func (s *Setup) parse(src []byte) (*config.Config, []string) {
+	c, err := config.ParseWith(s.cfg.File, src, s.defaults())
+	if problems, ok := errors.AsType[*config.Problems](err); ok {
+		var lines []string
+		for _, p := range problems.List {
+			lines = append(lines, clean(p.String()))
+		}
+		return nil, lines
+	}
+	if err != nil {
+		return nil, []string{clean(err.Error())}
+	}
+	return c, nil
+}
+
+// defaults lets an add-on's file do without a broker, also while Home Assistant has
+// none: it will tell.
+func (s *Setup) defaults() config.Defaults {
+	d := s.cfg.Defaults()
+	if d.MQTT == nil && s.cfg.Addon {
+		d.MQTT = &config.MQTT{Server: config.Server{Address: "localhost:1883"}, ClientID: "z2mha"}
+	}
+	return d
+}
+
+func (s *Setup) draftFile() string { return filepath.Join(s.cfg.State, "setup.json") }
+
+// readDraft returns nil for what cannot be used: the host can be looked at again.
+func readDraft(data []byte) *entry {
+	var e entry
+	if json.Unmarshal(data, &e) != nil || e.Name == "" || e.Network == "" {
+		return nil
+	}
+	return &e
+}
+
+// nodes are those of z2mha.yaml in their networks, also when other things are wrong
+// with it.
+func (st state) nodes(network string) []string {
+	b, err := openBook(st.src)
+	if err != nil {
+		return nil
+	}
+	n := b.network(network)
+	if n == nil {
+		return nil
+	}
+	var names []string
+	_, list := pair(n, "nodes")
+	if list == nil {
+		return nil
+	}
+	for _, one := range resolved(list).Content {
+		if _, name := pair(resolved(one), "name"); name != nil {
+			names = append(names, resolved(name).Value)
+		}
+	}
+	return names
+}
+
+func (st state) has(network, node string) bool {
+	for _, name := range st.nodes(network) {
+		if name == node {
+			return true
+		}
+	}
+	return false
+}
+
+// facts are the nodes that are there.
+func (st state) facts() []web.Fact {
+	var facts []web.Fact
+	if st.parsed != nil {
+		for _, n := range st.parsed.Networks {
+			for _, node := range n.Nodes {
+				facts = append(facts, web.Fact{Label: n.Name + " / " + node.Name, Text: node.Host.String() + ", " + string(node.Service.Kind)})
+			}
+		}
+	}
+	if st.draft != nil {
+		facts = append(facts, web.Fact{Label: clean(st.draft.Network + " / " + st.draft.Name),
+			Text: clean(st.draft.where()) + "; waits for a second node of this network before it is written"})
+	}
+	return facts
+}
+
+func (st state) notices() []web.Notice {
+	switch {
+	case st.err != nil:
+		return []web.Notice{{State: web.LightBad, What: "z2mha.yaml cannot be read.", Details: []string{clean(st.err.Error())}, Fix: "Put that right and load the page again."}}
+	case st.exists && st.parsed == nil:
+		return []web.Notice{{State: web.LightWarn, What: "z2mha.yaml has problems.", Details: st.wrong,
+			Fix: "Missing networks and nodes can be added here; put anything else right by hand."}}
+	}
+	return nil
+}
+
+// nextNetwork is the network that the next node most likely belongs to.
+func (st state) nextNetwork() string {
+	switch {
+	case st.draft != nil:
+		return st.draft.Network
+	case st.parsed != nil && len(st.parsed.Networks) == 1:
+		return st.parsed.Networks[0].Name
+	case !st.exists:
+		return "home"
+	}
+	return ""
+}
