@@ -17,15 +17,43 @@ const goneEvery = 500 * time.Millisecond
 
 // StopService asks the service manager to stop Zigbee2MQTT.
 //
-// A manager that gives up early is not asked again while Zigbee2MQTT is still ending:
-// that is waited for, as long as Timeouts.Ending. If the manager then still believes that it
-// runs, it is made to forget.
+// A manager that gives up early may not even have reached it: its pid file may hold npm,
+// and the shell that npm starts passes no signal on. So whoever still holds the stick
+// then is sent a TERM, which Zigbee2MQTT ignores when it is ending already, and is waited
+// for as long as Timeouts.Ending. If the manager still believes that it runs, it is made
+// to forget.
 func (n *Node) StopService(ctx context.Context) error {
 	err := n.ask(ctx, service.VerbStop, n.service.Stop())
 	if err == nil && n.service.GivesUpEarly() {
-		err = n.settle(ctx)
+		err = n.signal(ctx, "TERM")
+		if err == nil {
+			err = n.settle(ctx)
+		}
 	}
 	return n.wrap("stop Zigbee2MQTT", err)
+}
+
+// signal reaches those who hold the stick; when nobody does, those who work on the data
+// directory. Our own helper is left alone.
+func (n *Node) signal(ctx context.Context, name string) error {
+	r, err := n.probe(ctx)
+	if err != nil {
+		return err
+	}
+	o := observation(r)
+	pids := foreignPIDs(o.TTYHolders)
+	if len(pids) == 0 {
+		pids = foreignPIDs(o.DataHolders)
+	}
+	if len(pids) == 0 {
+		return nil
+	}
+	_, err = n.conn.Run(ctx, n.signalCommand(name, pids...)) // whoever has ended meanwhile makes it fail
+	return err
+}
+
+func (n *Node) signalCommand(name string, pids ...string) remote.Command {
+	return remote.Command{Argv: append([]string{"kill", "-" + name}, pids...), Become: true, Timeout: n.cfg.Timeouts.Look}
 }
 
 // settle waits until no process is left and brings the manager to see it.
@@ -73,27 +101,16 @@ func (n *Node) forget(ctx context.Context) error {
 }
 
 // KillService ends Zigbee2MQTT at once, without its closing backup: by the service
-// manager, then whoever still holds the stick or the data directory, by process id. The
-// manager is then made to forget. Our own helper is left alone.
+// manager, then by process id. The manager is then made to forget.
 func (n *Node) KillService(ctx context.Context) error {
-	return n.wrap("kill Zigbee2MQTT", n.kill(ctx))
-}
-
-func (n *Node) kill(ctx context.Context) error {
-	if err := n.killByManager(ctx); err != nil {
-		return err
+	err := n.killByManager(ctx)
+	if err == nil {
+		err = n.signal(ctx, "KILL")
 	}
-	r, err := n.probe(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		err = n.settle(ctx)
 	}
-	if pids := foreignPIDs(observation(r)); len(pids) > 0 {
-		cmd := remote.Command{Argv: append([]string{"kill", "-KILL"}, pids...), Become: true, Timeout: n.cfg.Timeouts.Look}
-		if _, err := n.conn.Run(ctx, cmd); err != nil {
-			return err
-		}
-	}
-	return n.settle(ctx)
+	return n.wrap("kill Zigbee2MQTT", err)
 }
 
 // killByManager goes by the manager's own command. One that has none is asked to stop if
@@ -112,17 +129,12 @@ func (n *Node) killByManager(ctx context.Context) error {
 	return err
 }
 
-// foreignPIDs are those that hold something and are not our own, each once. Locks of
-// processes that cannot be seen have no number.
-func foreignPIDs(o network.Observation) []string {
-	seen := map[int]bool{}
+// foreignPIDs are those that are not our own. A lock of a process that cannot be seen
+// may have no number.
+func foreignPIDs(holders []network.Process) []string {
 	var pids []string
-	for _, holders := range [][]network.Process{o.TTYHolders, o.DataHolders} {
-		for _, p := range holders {
-			if p.Ours || p.PID <= 1 || seen[p.PID] {
-				continue
-			}
-			seen[p.PID] = true
+	for _, p := range holders {
+		if !p.Ours && p.PID > 1 {
 			pids = append(pids, strconv.Itoa(p.PID))
 		}
 	}

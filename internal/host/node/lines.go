@@ -25,11 +25,12 @@ const (
 	revisionWord = "REVISION"
 	hashWord     = "HASH"
 	portWord     = "PORT"
+	pidWord      = "PID"
 )
 
 // Explain lists the command lines that op runs, in order, besides those that put
-// the helper in place when a connection is new. RUN, REVISION, HASH and PORT
-// stand for what only the act knows.
+// the helper in place when a connection is new. RUN, REVISION, HASH, PORT and
+// PID stand for what only the act knows.
 func (n *Node) Explain(op engine.Op) []string {
 	switch op {
 	case engine.OpObserve:
@@ -84,7 +85,9 @@ func (n *Node) explainStop() []string {
 	if !n.service.GivesUpEarly() {
 		return lines
 	}
-	lines = append(lines, n.lines(append([]remote.Command{n.ofHelper(n.probeCall())}, n.statusCommands()...)...)...)
+	lines = append(lines, n.lines(n.ofHelper(n.probeCall()))...)
+	lines = append(lines, n.signalCommand("TERM", pidWord).Line(n.conn.Become())+"  # only when somebody still holds the stick or the data")
+	lines = append(lines, n.lines(n.statusCommands()...)...)
 	if c, ok := n.service.Clear(); ok {
 		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
 	}

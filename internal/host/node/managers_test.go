@@ -41,26 +41,29 @@ func TestMain(m *testing.M) {
 // playZigbee2MQTT ends at once, or goes on until a TERM and then for the time of its
 // closing backup.
 func playZigbee2MQTT() {
+	terms := make(chan os.Signal, 1)
+	signal.Notify(terms, syscall.SIGTERM)
 	note("zigbee2mqtt")
 	if os.Getenv("EXIT_AT_ONCE") != "" {
 		os.Exit(1)
 	}
-	terms := make(chan os.Signal, 1)
-	signal.Notify(terms, syscall.SIGTERM)
 	<-terms
 	backup, _ := time.ParseDuration(os.Getenv("BACKUP"))
 	time.Sleep(backup)
 }
 
-// playNPM passes a TERM on and ends with its child, as npm start does. A KILL leaves the
-// child alone.
+// playNPM passes a TERM on and ends with its child, or ends alone, as npm start does where
+// the shell between them passes nothing on. A KILL leaves the child alone.
 func playNPM() {
-	note("npm")
-	child := play("zigbee2mqtt")
 	terms := make(chan os.Signal, 1)
 	signal.Notify(terms, syscall.SIGTERM)
+	note("npm")
+	child := play("zigbee2mqtt")
 	go func() {
 		<-terms
+		if os.Getenv("DEAF") != "" {
+			os.Exit(143)
+		}
 		_ = child.Process.Signal(syscall.SIGTERM)
 	}()
 	_ = child.Wait()
@@ -68,9 +71,9 @@ func playNPM() {
 
 // playSupervisor starts Zigbee2MQTT again whenever it ends, until a TERM.
 func playSupervisor() {
-	note("supervisor")
 	terms := make(chan os.Signal, 1)
 	signal.Notify(terms, syscall.SIGTERM)
+	note("supervisor")
 	for {
 		child := play("zigbee2mqtt")
 		ended := make(chan error, 1)
@@ -418,6 +421,19 @@ func TestAWrapperThatDiedLeavesZigbee2MQTTRunning(t *testing.T) {
 	}
 }
 
+// npm obeys, Zigbee2MQTT never hears of it, and OpenRC calls the service stopped.
+func TestAStopThatDoesNotReachZigbee2MQTT(t *testing.T) {
+	for _, script := range []string{rcServiceScript, rcServiceForgetful} {
+		p := under(t, service.OpenRC, "rc-service", script, "DEAF=1", "BACKUP=300ms")
+		p.must(p.StartService(t.Context()))
+		p.eventually("running", runs)
+		p.must(p.StopService(t.Context()))
+		if o := p.see(); !o.Stopped() || o.Service != network.ServiceStopped {
+			t.Errorf("got %+v", o)
+		}
+	}
+}
+
 // A program that ends at once is started again and again: the manager says that it runs.
 func TestAStartThatEndsAtOnce(t *testing.T) {
 	for _, m := range managers {
@@ -450,7 +466,7 @@ func TestObserveOfAContainer(t *testing.T) {
 	p := under(t, service.Docker, "docker", dockerScript)
 	p.must(p.StartService(t.Context()))
 	o := p.see()
-	if o.Enabled != service.Yes || o.Restart != "always" || o.Version != "2.14.1" || o.Disable != "docker update --restart=no zigbee2mqtt" || o.ServiceTrouble != nil {
+	if o.Enabled != service.Yes || o.Restart != "always" || o.Version != "2.14.1" || o.Disable != "docker update --restart no zigbee2mqtt" || o.ServiceTrouble != nil {
 		t.Errorf("got %+v", o)
 	}
 	write(t, p.here+"/container.json", "")

@@ -8,12 +8,13 @@ func (s systemd) Autostart(on bool) (remote.Command, bool) {
 	return asRoot("systemctl", map[bool]string{true: "enable", false: "disable"}[on], s.unit), true
 }
 
-// Autostart adds the service to the runlevel default, or takes it out of all.
+// Autostart adds the service to the runlevel default, or takes it out of all. The latter
+// fails for each runlevel that it is not in, even if it was in another.
 func (o openrc) Autostart(on bool) (remote.Command, bool) {
 	if on {
 		return asRoot("rc-update", "add", o.name, "default"), true
 	}
-	return asRoot("rc-update", "--all", "del", o.name), true
+	return line("rc-update --all del " + remote.Quote(o.name) + "; true"), true
 }
 
 // Autostart is not known.

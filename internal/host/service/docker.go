@@ -40,7 +40,7 @@ const dockerDevices = `"devices":[{{range .HostConfig.Devices}}[{{json .PathOnHo
 func (d docker) Kill() (remote.Command, bool)  { return asRoot("docker", "kill", d.name), true }
 func (d docker) Clear() (remote.Command, bool) { return remote.Command{}, false }
 func (d docker) GivesUpEarly() bool            { return false }
-func (d docker) Disable() string               { return "docker update --restart=no " + d.name }
+func (d docker) Disable() string               { return "docker update --restart no " + d.name }
 
 // Autostart goes by the restart policy.
 func (d docker) Autostart(on bool) (remote.Command, bool) {
@@ -48,7 +48,7 @@ func (d docker) Autostart(on bool) (remote.Command, bool) {
 	if on {
 		policy = "unless-stopped"
 	}
-	return asRoot("docker", "update", "--restart="+policy, d.name), true
+	return asRoot("docker", "update", "--restart", policy, d.name), true
 }
 
 // A container is what docker tells in answer to dockerStatus.

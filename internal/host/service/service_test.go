@@ -206,6 +206,29 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestAutostartAndDisable(t *testing.T) {
+	for kind, want := range map[service.Kind][]string{
+		service.Systemd: {"systemctl enable zigbee2mqtt", "systemctl disable zigbee2mqtt", "systemctl disable zigbee2mqtt"},
+		service.OpenRC:  {"rc-update add zigbee2mqtt default", "rc-update --all del zigbee2mqtt; true", "rc-update --all del zigbee2mqtt"},
+		service.Docker:  {"docker update --restart unless-stopped zigbee2mqtt", "docker update --restart no zigbee2mqtt", "docker update --restart no zigbee2mqtt"},
+	} {
+		m := manager(t, kind)
+		a, ok := m.(interface {
+			Autostart(on bool) (remote.Command, bool)
+		})
+		if !ok {
+			t.Errorf("%s cannot be asked", kind)
+			continue
+		}
+		on, ok1 := a.Autostart(true)
+		off, ok2 := a.Autostart(false)
+		got := []string{on.Line(remote.BecomeNone), off.Line(remote.BecomeNone), m.Disable()}
+		if diff := cmp.Diff(want, got); diff != "" || !ok1 || !ok2 || !on.Become || !off.Become {
+			t.Errorf("%s: %s", kind, diff)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, c := range []service.Config{
 		{Kind: "runit", Unit: "x"}, {Kind: service.Docker}, {Kind: service.Systemd}, {Kind: service.OpenRC}, {Kind: service.Commands, Start: "x"},
