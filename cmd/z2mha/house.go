@@ -37,12 +37,15 @@ type house struct {
 	entities *entities.Entities
 	traps    *snmp.Sender
 	restored *backup.Marker // the state came out of a backup; nil when not
+	resumed  bool           // this process has worked in that state before
 }
 
 // build puts a house together. Nothing acts before run.
-func build(ctx context.Context, cfg *config.Config, panel string, log *slog.Logger) (_ *house, err error) {
+func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err error) {
 	var disk durable.Disk
-	h := &house{cfg: cfg}
+	log := s.log
+	h := &house{cfg: cfg, restored: s.restored[cfg.State]}
+	_, h.resumed = s.restored[cfg.State]
 	topic, payload := entities.Will(cfg.HomeAssistant.BaseTopic)
 	connect := func(_ context.Context, m config.MQTT) (*bus.Conn, error) {
 		c := busConfig(m, log)
@@ -70,12 +73,13 @@ func build(ctx context.Context, cfg *config.Config, panel string, log *slog.Logg
 	h.entities = entities.New(entities.Config{
 		Bus: h.app.bus, Desk: h.desk, Log: log, Off: !cfg.HomeAssistant.Discovery,
 		Options: discovery.Options{
-			Prefix: cfg.HomeAssistant.Prefix, Base: cfg.HomeAssistant.BaseTopic, Version: version.Version, ConfigurationURL: panel,
+			Prefix: cfg.HomeAssistant.Prefix, Base: cfg.HomeAssistant.BaseTopic, Version: version.Version, ConfigurationURL: s.configurationURL(),
 			Origin: discovery.Origin{Name: "Zigbee2MQTT High Availability", Version: version.Version, SupportURL: "https://github.com/z2mha/z2mha"},
 		},
 		Shelf: file{filepath.Join(cfg.State, "entities.json"), disk},
 	})
 	h.traps = trapsOf(cfg, log)
+	s.restored[cfg.State] = h.restored
 	return h, nil
 }
 
@@ -83,6 +87,9 @@ func build(ctx context.Context, cfg *config.Config, panel string, log *slog.Logg
 // its counters are doubted, a run that was open then is set aside, and its networks
 // are held until a person has looked.
 func (h *house) afterRestore(state string, records *memory.Memory) error {
+	if h.resumed { // a backup may be being packed just now
+		return nil
+	}
 	d := backup.Dir{State: state}
 	yes, marker, err := d.Restored()
 	if err != nil {

@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		stopCommand(&f), startCommand(&f), holdCommand(&f), releaseCommand(&f),
-		serveCommand(&f), backupCommand(&f), healthcheckCommand(), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
+		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
 }
 

@@ -18,12 +18,13 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"z2mha/internal/config"
+	"z2mha/internal/backup"
 	"z2mha/internal/dash"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/supervisor"
 	"z2mha/internal/host/remote"
+	"z2mha/internal/setup"
 	"z2mha/internal/storage/durable"
 	"z2mha/internal/version"
 	"z2mha/web"
@@ -52,17 +53,20 @@ type server struct {
 	panel   string               // path of our page in Home Assistant, "" when not known
 	ready   func(address string) // told once the page is served; may be nil
 
+	// restored has the state directories that this process has worked in, with the
+	// backup they came out of, if any.
+	restored map[string]*backup.Marker
+
 	mu       sync.Mutex
-	cfg      *config.Config // nil while there is none that can be used
-	house    *house         // nil while there is none
-	trouble  error          // why there is none
-	reloaded chan struct{}  // a token: read the configuration again
+	house    *house        // nil while there is none
+	trouble  error         // why there is none
+	reloaded chan struct{} // a token: read the configuration again
 }
 
 func serve(ctx context.Context, f *flags, addon bool) error {
 	level := new(slog.LevelVar)
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	s := &server{log: log, front: &desk.Front{}, reloaded: make(chan struct{}, 1)}
+	s := newServer(log)
 	if s.around = (surroundings{config: f.config}); addon {
 		s.around = inAddon(log)
 		level.Set(s.around.options.LogLevel)
@@ -78,6 +82,10 @@ func serve(ctx context.Context, f *flags, addon bool) error {
 	}
 	log.Info("z2mha starts", "version", version.Version, "configuration", s.around.config)
 	return s.run(ctx)
+}
+
+func newServer(log *slog.Logger) *server {
+	return &server{log: log, front: &desk.Front{}, restored: map[string]*backup.Marker{}, reloaded: make(chan struct{}, 1)}
 }
 
 func (s *server) run(ctx context.Context) error {
@@ -110,6 +118,10 @@ func (s *server) pageConfig() dash.Config {
 	c := dash.Config{
 		Desk: s.front, Mode: dash.Standalone, Notices: s.pageNotices, Version: version.Version,
 		Language: s.around.options.Language, Log: s.log,
+		Setup: setup.New(setup.Config{
+			File: s.around.config, State: s.stateDir(), Defaults: s.around.defaults, Saved: s.Reload,
+			Addon: s.around.addon, Log: s.log,
+		}),
 	}
 	if s.around.addon {
 		c.Mode, c.Address = dash.Addon, s.around.listen
@@ -149,7 +161,7 @@ func (s *server) houses(ctx context.Context) error {
 	for ctx.Err() == nil {
 		h, err := s.open(ctx)
 		if err != nil {
-			s.settle(nil, nil, err)
+			s.settle(nil, err)
 			s.log.Error("nothing can be done for now", "err", err)
 			s.await(ctx, troublePause)
 			continue
@@ -173,11 +185,11 @@ func (s *server) open(ctx context.Context) (*house, error) {
 	for _, w := range cfg.Warnings {
 		s.log.Warn("configuration", "problem", w)
 	}
-	h, err := build(ctx, cfg, s.configurationURL(), s.log)
+	h, err := s.build(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	s.settle(cfg, h, nil)
+	s.settle(h, nil)
 	return h, nil
 }
 
@@ -196,7 +208,7 @@ func (s *server) live(ctx context.Context, h *house) error {
 		err = <-ended
 	}
 	s.front.Put(nil)
-	s.settle(nil, nil, nil)
+	s.settle(nil, nil)
 	return errors.Join(err, h.app.close())
 }
 
@@ -265,10 +277,10 @@ func stamp(path string) string {
 	return fmt.Sprint(info.ModTime().UnixNano(), info.Size())
 }
 
-func (s *server) settle(cfg *config.Config, h *house, trouble error) {
+func (s *server) settle(h *house, trouble error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cfg, s.house, s.trouble = cfg, h, trouble
+	s.house, s.trouble = h, trouble
 }
 
 // tell keeps Home Assistant's notifications in line with what happens.
@@ -387,6 +399,7 @@ func (s *server) stateDir() string {
 // serveDemo is `z2mha serve` for the demonstration: only warnings are logged.
 func serveDemo(ctx context.Context, config string, ready func(address string)) error {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	s := &server{log: log, front: &desk.Front{}, reloaded: make(chan struct{}, 1), around: surroundings{config: config}, ready: ready}
+	s := newServer(log)
+	s.around, s.ready = surroundings{config: config}, ready
 	return s.run(ctx)
 }

@@ -115,3 +115,11 @@ func (s *surroundings) load(ctx context.Context) (*config.Config, error) {
 func (s *surroundings) peek() (*config.Config, error) {
 	return config.LoadWith(s.config, config.Defaults{MQTT: &config.MQTT{}, State: s.state})
 }
+
+// defaults are those of a file that a person is about to write.
+func (s *surroundings) defaults() config.Defaults {
+	if !s.addon {
+		return config.Defaults{}
+	}
+	return config.Defaults{MQTT: &config.MQTT{}, State: s.state}
+}

@@ -16,11 +16,11 @@ import (
 )
 
 // healthcheckCommand is what a container's HEALTHCHECK runs: it needs no shell.
-func healthcheckCommand() *cobra.Command {
+func healthcheckCommand(f *flags) *cobra.Command {
 	return &cobra.Command{
 		Use: "healthcheck", Short: "Ask the server on this machine whether it is well", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, port, err := net.SplitHostPort(cmp.Or(os.Getenv("Z2MHA_LISTEN"), addonListen))
+			_, port, err := net.SplitHostPort(pageAddress(f))
 			if err != nil {
 				return usageError{fmt.Errorf("Z2MHA_LISTEN: %w", err)}
 			}
@@ -36,6 +36,18 @@ func healthcheckCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// pageAddress is where the server on this machine listens.
+func pageAddress(f *flags) string {
+	around := surroundings{config: f.config}
+	if listen := os.Getenv("Z2MHA_LISTEN"); listen != "" {
+		return listen
+	}
+	if cfg, err := around.peek(); err == nil {
+		return cfg.Page.Listen
+	}
+	return addonListen
 }
 
 // backupCommand is what Home Assistant runs before and after it packs our data.
