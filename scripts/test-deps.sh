@@ -32,10 +32,10 @@ cache_root() {
 by_hand() {
   cat >&2 <<TXT
 test-deps: this system has no apt-get that can be used here. Please install by hand, then run this again:
-  mosquitto, the OpenSSH server (sshd), snmptrapd, snmptranslate, smilint, Chromium, and Node.js $node_wanted or newer with npm
-    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server snmptrapd snmp smitools chromium nodejs npm
-    Alpine          apk add mosquitto openssh-server net-snmp net-snmp-tools libsmi chromium nodejs npm
-    Fedora          sudo dnf install mosquitto openssh-server net-snmp net-snmp-utils libsmi chromium nodejs npm
+  mosquitto, the OpenSSH server (sshd), snmptrapd, snmptranslate, smilint, Chromium, apparmor_parser, shellcheck, busybox, and Node.js $node_wanted or newer with npm
+    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server snmptrapd snmp smitools chromium apparmor shellcheck busybox nodejs npm
+    Alpine          apk add mosquitto openssh-server net-snmp net-snmp-tools libsmi chromium apparmor shellcheck nodejs npm
+    Fedora          sudo dnf install mosquitto openssh-server net-snmp net-snmp-utils libsmi chromium ShellCheck busybox nodejs npm
     macOS           brew install mosquitto net-snmp libsmi node     (sshd is part of the system; Chromium by hand)
   None of them needs to run as a service: the tests start their own, on loopback.
 TXT
@@ -72,7 +72,10 @@ sshd openssh-server ssh.service
 snmptrapd snmptrapd snmptrapd.service
 snmptranslate snmp -
 smilint smitools -
-chromium chromium -'
+chromium chromium -
+apparmor_parser apparmor -
+shellcheck shellcheck -
+busybox busybox -'
 
 # install_packages installs what is missing and leaves it switched off.
 install_packages() {
@@ -98,7 +101,7 @@ install_packages() {
   while read -r program package unit; do
     has "$program" || fail "$program is still missing; look at what apt-get said above"
   done <<<"$wanted"
-  say "mosquitto, sshd, snmptrapd, smilint and Chromium are there"
+  say "mosquitto, sshd, snmptrapd, smilint, Chromium, apparmor_parser, shellcheck and busybox are there"
 }
 
 check_node() {
