@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +39,10 @@ func TestStageComparesSerialPortWithDongle(t *testing.T) {
 		ours(c)
 		c.Service = service.Config{Kind: service.Commands, Start: "true", Stop: "true"}
 	}
+	docker := func(c *node.Config) {
+		ours(c)
+		c.Service = service.Config{Kind: service.Docker, Unit: "zigbee2mqtt"}
+	}
 	tcp := func(c *node.Config) { c.Dongle = "tcp://LocalHost:6638" }
 	for _, tt := range []struct {
 		name   string
@@ -53,6 +58,9 @@ func TestStageComparesSerialPortWithDongle(t *testing.T) {
 		{"a stick that is not there", "/dev/ttyNOTHERE", ours, []string{"/dev/ttyNOTHERE", dongle, "does not exist"}, ""},
 		{"a name within a container", "/dev/ttyNOTHERE", commands, nil, "/dev/ttyNOTHERE"},
 		{"another stick, with commands", other, commands, []string{other, dongle}, ""},
+		{"the container's name of the stick", "/dev/ttyINSIDE", docker, nil, ""},
+		{"the container's name of another stick", "/dev/ttyOTHER", docker, []string{other, dongle, "another stick"}, ""},
+		{"a name that docker does not tell", "/dev/ttyNOTHERE", docker, nil, "/dev/ttyNOTHERE"},
 		{"the same address", "tcp://LOCALHOST:6638/", tcp, nil, ""},
 		{"another scheme's name for it", "socket://localhost:6638", tcp, nil, ""},
 		{"another address", "tcp://localhost:6639", tcp, []string{"localhost:6639", "another stick"}, ""},
@@ -63,6 +71,7 @@ func TestStageComparesSerialPortWithDongle(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, g, d := withSerial(t, tt.port, tt.change)
+			p.fake("docker", fmt.Sprintf(`echo '{"status":"exited","devices":[["%s","/dev/ttyINSIDE"],["%s","/dev/ttyOTHER"],[]]}'`, dongle, other))
 			if p.cfg.Dongle == dongle {
 				plug(t, p, znpsim.FormedImage(identity))
 				second := *p
