@@ -141,3 +141,4 @@ install_zigbee2mqtt() {
 install_packages
 check_node
 install_zigbee2mqtt
+scripts/test-deps-openrc.sh
