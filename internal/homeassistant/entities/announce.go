@@ -14,7 +14,7 @@ import (
 // is written down first and what was taken back is forgotten last, so a crash in
 // between leaves nothing behind that nobody knows of.
 func (p *publisher) announce(ctx context.Context, networks []status.Network) {
-	p.last, p.due, p.settled = time.Now(), time.Time{}, false
+	p.last, p.due = time.Now(), time.Time{}
 	devices := discovery.Devices(networks, p.e.cfg.Options)
 	documents := p.documents(networks)
 	want := publishedBy(devices, documents)
@@ -30,9 +30,6 @@ func (p *publisher) announce(ctx context.Context, networks []status.Network) {
 			return
 		}
 		partly = partly || len(gone) > 0
-		for key := range gone {
-			delete(want.Devices[d.Topic], key)
-		}
 	}
 	for _, m := range documents {
 		if !p.send(ctx, m) {
@@ -40,7 +37,7 @@ func (p *publisher) announce(ctx context.Context, networks []status.Network) {
 		}
 	}
 	p.remember(want)
-	p.announced, p.settled = payloads(devices), true
+	p.announced = payloads(devices)
 	p.e.log.Debug("announced to Home Assistant", "devices", len(devices))
 	if partly {
 		p.schedule(quiet)

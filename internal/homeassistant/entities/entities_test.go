@@ -221,6 +221,9 @@ func check(t testing.TB, tree discoverytest.Tree) {
 			t.Error("full table: " + wrong)
 		}
 	}
+	if tree["homeassistant/device/z2mha_home/config"] == "" {
+		t.Error("nothing was announced")
+	}
 	for topic := range tree {
 		if strings.Contains(topic, "/cmd/") || strings.HasSuffix(topic, "/event") {
 			t.Errorf("%s is retained", topic)
@@ -290,6 +293,21 @@ func TestABirthBringsEverythingAgain(t *testing.T) {
 		}
 		if got := len(w.ear.take("homeassistant/device/z2mha_home/")); got < 4 || got > 20 {
 			t.Errorf("%d announcements in a minute of births", got)
+		}
+	})
+}
+
+// Home Assistant cuts a device message short that comes while it works on another.
+func TestAnnouncementsKeepApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, home("home", "pi", "nuc"))
+		w.start(func(c *entities.Config) { c.Delay = func() time.Duration { return 0 } })
+		for range 60 {
+			w.broker.Publish("homeassistant/status", "online", false)
+			w.wait(500 * time.Millisecond)
+		}
+		if got := len(w.ear.take("homeassistant/device/z2mha_home/")); got < 8 || got > 11 {
+			t.Errorf("%d announcements in 30 s", got)
 		}
 	})
 }
@@ -593,8 +611,16 @@ func TestWhatIsGoneIsTakenBack(t *testing.T) {
 		w.wait(soon)
 		w.end()
 		w.desk = newDesk(home("home", "pi", "nuc"))
+		w.ear.take("")
 		w.start()
 		w.wait(soon)
+		nodesFirst := []string{
+			"homeassistant/device/z2mha_home_shed/config", "homeassistant/device/z2mha_cabin_b/config",
+			"homeassistant/device/z2mha_cabin_a/config", "homeassistant/device/z2mha_cabin/config",
+		}
+		if diff := cmp.Diff(nodesFirst, topics(w.ear.take(""))[:4]); diff != "" {
+			t.Error(diff)
+		}
 		for topic := range w.kept() {
 			if strings.Contains(topic, "cabin") || strings.Contains(topic, "shed") {
 				t.Errorf("%s is still there", topic)
@@ -608,6 +634,36 @@ func TestWhatIsGoneIsTakenBack(t *testing.T) {
 		for _, line := range w.ear.take("") {
 			if strings.HasSuffix(line, "=") {
 				t.Errorf("taken back twice: %s", line)
+			}
+		}
+	})
+}
+
+// A brokenBus loses the connection at one topic.
+type brokenBus struct {
+	entities.Bus
+	at string
+}
+
+func (b brokenBus) Publish(ctx context.Context, m bus.Message) error {
+	if m.Topic == b.at {
+		return errors.New("the connection is lost")
+	}
+	return b.Bus.Publish(ctx, m)
+}
+
+func TestWhatWasPublishedByHalfIsTakenBackToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, home("home", "pi", "nuc", "shed"))
+		w.start(func(c *entities.Config) { c.Bus = brokenBus{c.Bus, "z2mha/home/shed/state"} })
+		w.wait(soon)
+		w.end()
+		w.desk = newDesk(home("home", "pi", "nuc"))
+		w.start()
+		w.wait(soon)
+		for topic := range w.kept() {
+			if strings.Contains(topic, "shed") {
+				t.Errorf("%s is still there", topic)
 			}
 		}
 	})
@@ -728,6 +784,9 @@ func TestAMemoryThatCannotBeReadIsSaid(t *testing.T) {
 				w.start()
 				w.wait(soon)
 				w.check()
+				if strings.Contains(w.log.String(), "a/+") {
+					t.Errorf("published on a topic that cannot be: %s", w.log)
+				}
 				if said := strings.Contains(w.log.String(), "what was published before is not known"); said != (name != "odd") {
 					t.Errorf("the log says\n%s", w.log)
 				}

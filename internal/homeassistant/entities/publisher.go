@@ -28,7 +28,8 @@ const (
 // An announcement is everything: what is gone is taken back, then come the devices,
 // then who is there, then the states. Between announcements only what differs is
 // published. While an announcement is due nothing else is, so a state never comes
-// before the device message that knows its options.
+// before the device message that knows its options. One is due with each connection
+// and after each publish that did not work.
 type publisher struct {
 	e       *Entities
 	memory  memory
@@ -36,7 +37,6 @@ type publisher struct {
 
 	connected bool
 	link      int
-	settled   bool              // announced over this connection
 	announced string            // the device messages, as they were announced
 	sent      map[string]string // what the broker has, by topic
 	due       time.Time         // of the next announcement, zero when there is none
@@ -79,7 +79,7 @@ func (p *publisher) run(ctx context.Context) {
 func (p *publisher) listen() {
 	h := p.e.take()
 	if h.link != p.link || !h.connected {
-		p.settled, p.due = false, time.Time{}
+		p.due = time.Time{}
 	}
 	if h.connected && (h.link != p.link || h.birth) {
 		p.schedule(p.e.cfg.Delay())
@@ -111,8 +111,6 @@ func (p *publisher) publish(ctx context.Context) {
 	networks, known := p.networks()
 	switch {
 	case !p.connected || !known:
-	case p.due.IsZero() && !p.settled:
-		p.schedule(quiet)
 	case p.due.IsZero():
 		p.update(ctx, networks)
 	case !time.Now().Before(p.due):
@@ -199,7 +197,7 @@ func (p *publisher) deliver(ctx context.Context, m bus.Message) bool {
 	if err == nil {
 		return true
 	}
-	p.settled, p.due = false, time.Time{}
+	p.due = time.Time{}
 	if ctx.Err() == nil {
 		p.e.log.Warn("Home Assistant was not told", "topic", m.Topic, "err", err)
 		p.schedule(retryDelay)
