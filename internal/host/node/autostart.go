@@ -5,13 +5,12 @@ import (
 	"fmt"
 
 	"z2mha/internal/failover/network"
-	"z2mha/internal/host/remote"
 )
 
 // SetAutostart asks the service manager to start Zigbee2MQTT at boot, or not to.
 // Where there is no way to ask it does nothing.
 func (n *Node) SetAutostart(ctx context.Context, on bool) error {
-	cmd, ok := n.autostart(on)
+	cmd, ok := n.service.Autostart(on)
 	if !ok {
 		return nil
 	}
@@ -22,14 +21,4 @@ func (n *Node) SetAutostart(ctx context.Context, on bool) error {
 		err = &network.RefusedError{What: "the service manager", Why: fmt.Sprintf("status %d: %s", out.Exit, out.Said())}
 	}
 	return n.wrap(what, err)
-}
-
-func (n *Node) autostart(on bool) (remote.Command, bool) {
-	m, ok := n.service.(interface {
-		Autostart(on bool) (remote.Command, bool)
-	})
-	if !ok {
-		return remote.Command{}, false
-	}
-	return m.Autostart(on)
 }

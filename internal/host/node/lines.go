@@ -40,7 +40,7 @@ func (n *Node) Explain(op engine.Op) []string {
 	case engine.OpStart:
 		return n.explainStart()
 	case engine.OpEnable, engine.OpDisable:
-		c, ok := n.autostart(op == engine.OpEnable)
+		c, ok := n.service.Autostart(op == engine.OpEnable)
 		if !ok {
 			return []string{"nothing: there is no way to ask for that here"}
 		}

@@ -53,6 +53,9 @@ type Manager interface {
 	Status() (remote.Command, bool)
 	// Report reads the answer to Status. Any answer gives a report.
 	Report(remote.Output) Report
+	// Autostart changes whether the service starts at boot; false: there is no way to.
+	// That it was asked proves nothing; Enabled does.
+	Autostart(on bool) (remote.Command, bool)
 	// Kill ends the service at once; false: there is no way to.
 	Kill() (remote.Command, bool)
 	// Clear makes the manager forget a state that outlived the process, which would
