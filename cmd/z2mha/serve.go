@@ -124,7 +124,7 @@ func (s *server) pageConfig() dash.Config {
 		}),
 	}
 	if s.around.addon {
-		c.Mode, c.Address = dash.Addon, s.around.listen
+		c.Mode, c.Address, c.Ingress = dash.Addon, s.around.listen, s.around.ingress
 		if s.around.super != nil {
 			c.Admins = supervisor.NewUsers(s.around.super)
 		}

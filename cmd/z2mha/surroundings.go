@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,10 +18,11 @@ import (
 // Surroundings are where the server lives: in an add-on or on its own.
 type surroundings struct {
 	addon    bool
-	config   string // z2mha.yaml
-	state    string // "" means beside the configuration
-	listen   string // "" means what the configuration says
-	folder   string // one that the user sees, "" when there is none
+	config   string     // z2mha.yaml
+	state    string     // "" means beside the configuration
+	listen   string     // "" means what the configuration says
+	ingress  netip.Addr // the only address admitted; not valid means Supervisor's
+	folder   string     // one that the user sees, "" when there is none
 	options  supervisor.Options
 	problems []supervisor.Problem // with the options
 	super    *supervisor.Client   // nil without a Supervisor
@@ -34,6 +36,11 @@ const (
 
 // inAddon reads what the Supervisor has put in place. Nothing of it is an error: the
 // server runs and says what is missing.
+//
+// The environment may change it, so that the add-on can be tried where there is no
+// Supervisor: Z2MHA_DATA is its folder (/data), Z2MHA_LISTEN where the page is served
+// (:8099), Z2MHA_SUPERVISOR the address of a stand-in, and Z2MHA_INGRESS the only
+// address that the page admits, that of a proxy like Supervisor's (172.30.32.2).
 func inAddon(log *slog.Logger) surroundings {
 	data := cmp.Or(os.Getenv("Z2MHA_DATA"), "/data")
 	s := surroundings{
@@ -46,6 +53,12 @@ func inAddon(log *slog.Logger) surroundings {
 		s.folder = seenByUsers
 	}
 	s.options, s.problems = supervisor.ReadOptions(filepath.Join(data, "options.json"))
+	if name := os.Getenv("Z2MHA_INGRESS"); name != "" {
+		var err error
+		if s.ingress, err = netip.ParseAddr(name); err != nil {
+			log.Error("Z2MHA_INGRESS is not an IP address; the page admits Supervisor only", "err", err)
+		}
+	}
 	s.super, s.superErr = supervisor.New(supervisor.Config{
 		URL: os.Getenv("Z2MHA_SUPERVISOR"), Token: supervisor.NewSecret(os.Getenv("SUPERVISOR_TOKEN")), Log: log,
 	})

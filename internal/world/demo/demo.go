@@ -34,7 +34,7 @@ type Options struct {
 	Move    Mover    // for Tour
 	Serve   Server   // for Stay
 	Listen  string   // for Stay: where the page is served; "" means any free port
-	Keep    bool // leave the home's directory for a look
+	Keep    bool     // leave the home's directory for a look
 	Log     *slog.Logger
 }
 
@@ -121,7 +121,7 @@ func (s *show) stay(ctx context.Context) error {
 }
 
 func (s *show) invite(address string) {
-	s.say("Open  http://%s/  and press \"Move to cellar\".", address)
+	s.say("Open  http://%s/  and press \"Switch over to cellar\".", address)
 	s.say("Or press the same button as Home Assistant does, over MQTT:")
 	s.say("  mosquitto_pub -p %s -t z2mha/home/cmd/switchover -m PRESS", s.home.Broker()[strings.LastIndex(s.home.Broker(), ":")+1:])
 	s.say("Ctrl-C ends it.\n")
