@@ -25,40 +25,25 @@ const goneEvery = 500 * time.Millisecond
 func (n *Node) StopService(ctx context.Context) error {
 	err := n.ask(ctx, service.VerbStop, n.service.Stop())
 	if err == nil && n.service.GivesUpEarly() {
-		err = n.signal(ctx, "TERM")
-		if err == nil {
-			err = n.settle(ctx)
-		}
+		err = n.end(ctx, "TERM")
 	}
 	return n.wrap("stop Zigbee2MQTT", err)
 }
 
-// signal reaches those who hold the stick; when nobody does, those who work on the data
-// directory. Our own helper is left alone.
-func (n *Node) signal(ctx context.Context, name string) error {
+// end sends a signal to whoever is left, waits until nobody is, and brings the manager to
+// see it.
+func (n *Node) end(ctx context.Context, signal string) error {
 	r, err := n.probe(ctx)
 	if err != nil {
 		return err
 	}
-	o := observation(r)
-	pids := foreignPIDs(o.TTYHolders)
-	if len(pids) == 0 {
-		pids = foreignPIDs(o.DataHolders)
+	if o := observation(r); o.Runs() {
+		err = n.signal(ctx, signal, o)
+		if err == nil {
+			err = n.gone(ctx)
+		}
 	}
-	if len(pids) == 0 {
-		return nil
-	}
-	_, err = n.conn.Run(ctx, n.signalCommand(name, pids...)) // whoever has ended meanwhile makes it fail
-	return err
-}
-
-func (n *Node) signalCommand(name string, pids ...string) remote.Command {
-	return remote.Command{Argv: append([]string{"kill", "-" + name}, pids...), Become: true, Timeout: n.cfg.Timeouts.Look}
-}
-
-// settle waits until no process is left and brings the manager to see it.
-func (n *Node) settle(ctx context.Context) error {
-	if err := n.gone(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	told, err := n.askService(ctx)
@@ -66,6 +51,24 @@ func (n *Node) settle(ctx context.Context) error {
 		return err
 	}
 	return n.forget(ctx)
+}
+
+// signal reaches those who hold the stick; when nobody does, those who work on the data
+// directory. Our own helper is left alone.
+func (n *Node) signal(ctx context.Context, name string, o network.Observation) error {
+	pids := foreignPIDs(o.TTYHolders)
+	if len(pids) == 0 {
+		pids = foreignPIDs(o.DataHolders)
+	}
+	if len(pids) == 0 {
+		return nil
+	}
+	_, err := n.conn.Run(ctx, n.signalCommand(name, pids...)) // whoever has ended meanwhile makes it fail
+	return err
+}
+
+func (n *Node) signalCommand(name string, pids ...string) remote.Command {
+	return remote.Command{Argv: append([]string{"kill", "-" + name}, pids...), Become: true, Timeout: n.cfg.Timeouts.Look}
 }
 
 // gone waits until nobody holds the stick or the data directory.
@@ -105,10 +108,7 @@ func (n *Node) forget(ctx context.Context) error {
 func (n *Node) KillService(ctx context.Context) error {
 	err := n.killByManager(ctx)
 	if err == nil {
-		err = n.signal(ctx, "KILL")
-	}
-	if err == nil {
-		err = n.settle(ctx)
+		err = n.end(ctx, "KILL")
 	}
 	return n.wrap("kill Zigbee2MQTT", err)
 }

@@ -16,6 +16,8 @@ import (
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/host/node"
+	"z2mha/internal/host/service"
 )
 
 func capture(t *testing.T, p *place, d engine.Depot) network.Capture {
@@ -398,6 +400,23 @@ func TestExplainSaysWhatIsRun(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", tt.op, diff)
 		}
+	}
+}
+
+// Lines that are run only in some cases are marked, and left out here.
+func TestExplainOfAStopUnderOpenRC(t *testing.T) {
+	p := newPlace(t, func(c *node.Config) { c.Service = service.Config{Kind: service.OpenRC, Unit: "zigbee2mqtt"} })
+	p.fake("rc-service", `[ $2 = stop ] || { echo " * status: stopped"; exit 3; }`)
+	p.data(nil)
+	p.warm()
+	want := slices.DeleteFunc(p.Explain(engine.OpStop), func(line string) bool { return strings.Contains(line, "  # only when") })
+	got := p.commands(func() {
+		if err := p.StopService(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
