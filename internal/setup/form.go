@@ -104,6 +104,8 @@ func blame(f *web.SetupForm, err error) bool {
 		become      *remote.BecomeError
 	)
 	switch {
+	case errors.As(err, &become) && become.Become == remote.BecomeNone:
+		f.Become.Error = "the user " + become.User + " is not root on this host; choose sudo or doas, whichever the host has"
 	case errors.As(err, &become):
 		f.Become.Error = clean(fmt.Sprintf("%s does not let %s become root without a password (%s); paste the line above on that host, or choose another way", become.Become, become.User, clean(become.Said)))
 	case errors.As(err, &auth):

@@ -160,23 +160,26 @@ func (s sight) likelyDirectory(running service.Found) directory {
 	return directory{}
 }
 
-// likelyStick is the one that configuration.yaml names, or that was handed into the
-// container, else the only one that can be used.
+// likelyStick is the one that was handed into the container, or that configuration.yaml
+// names, else the only one that can be used. Inside a container a device file may have the
+// name that another stick has on the host.
 func (s sight) likelyStick(running service.Found, dir directory) string {
-	var usable []string
+	var named, handed, usable []string
 	for _, k := range s.sticks {
-		if k.named(dir.port) {
-			return k.path
+		if k.named(dir.port) && (running.Kind != service.Docker || !strings.HasPrefix(dir.port, "/dev/tty")) {
+			named = append(named, k.path)
 		}
 		if slices.ContainsFunc(running.Devices, k.named) {
-			return k.path
+			handed = append(handed, k.path)
 		}
 		if !k.verdict().unusable {
 			usable = append(usable, k.path)
 		}
 	}
-	if len(usable) == 1 {
-		return usable[0]
+	for _, list := range [][]string{named, handed, usable} {
+		if len(list) == 1 {
+			return list[0]
+		}
 	}
 	return ""
 }

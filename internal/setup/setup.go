@@ -83,8 +83,8 @@ func New(cfg Config) *Setup {
 }
 
 // Page fills the page with our key, the lines to paste, what is there, and a form for
-// the next node. It works without a key and with a z2mha.yaml that cannot be read, and
-// says so.
+// the next node. It works without a key, and says so, and with a z2mha.yaml that cannot
+// be read, which whoever serves the page says.
 func (s *Setup) Page(context.Context) (web.Setup, error) {
 	var page web.Setup
 	if signer, line, err := s.key(); err != nil {
@@ -96,7 +96,6 @@ func (s *Setup) Page(context.Context) (web.Setup, error) {
 		page.Hosts = hosts(line)
 	}
 	there := s.read()
-	page.Notices = append(page.Notices, there.notices()...)
 	page.Nodes = there.facts()
 	page.Form = web.SetupForm{Network: web.Field{Value: there.nextNetwork()}, Port: web.Field{Value: "22"},
 		User: web.Field{Value: login}, Become: web.Field{Value: string(config.BecomeSudo)}}

@@ -68,7 +68,7 @@ sed -n 's/^PRETTY_NAME=/system\t/p' "$R/etc/os-release" | head -n 1
 for l in "$R"/dev/serial/by-id/* "$R"/dev/ttyUSB* "$R"/dev/ttyACM*; do
 [ -e "$l" ] || continue
 d=$(readlink -f "$l"); s=$(readlink -f "$R/sys/class/tty/${d##*/}/device")
-while [ -n "$s" ] && [ ! -f "$s/idVendor" ]; do s=${s%/*}; done
+while [ "${s#/}" != "$s" ] && [ ! -f "$s/idVendor" ]; do s=${s%/*}; done
 printf 'stick\t%s\t%s' "${l#"$R"}" "${d#"$R"}"
 for f in idVendor idProduct manufacturer product serial; do printf '\t'; [ -z "$s" ] || head -c 200 "$s/$f" 2>/dev/null | tr -d '\t\n'; done
 echo

@@ -150,7 +150,7 @@ func keepsAll(t *testing.T, src string, out []byte) {
 }
 
 func FuzzAddingKeepsEveryByte(f *testing.F) {
-	f.Add([]byte(top+"networks:\n  - name: home\n    nodes:\n"+pairOfNodes))
+	f.Add([]byte(top + "networks:\n  - name: home\n    nodes:\n" + pairOfNodes))
 	f.Add([]byte("{mqtt: {server: mqtt://a}, networks: [{name: home, nodes: []}]}"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		out, _, err := setup.Splice(src, "home")

@@ -131,17 +131,6 @@ func (st state) facts() []web.Fact {
 	return facts
 }
 
-func (st state) notices() []web.Notice {
-	switch {
-	case st.err != nil:
-		return []web.Notice{{State: web.LightBad, What: "z2mha.yaml cannot be read.", Details: []string{clean(st.err.Error())}, Fix: "Put that right and load the page again."}}
-	case st.exists && st.parsed == nil:
-		return []web.Notice{{State: web.LightWarn, What: "z2mha.yaml has problems.", Details: st.wrong,
-			Fix: "Missing networks and nodes can be added here; put anything else right by hand."}}
-	}
-	return nil
-}
-
 // nextNetwork is the network that the next node most likely belongs to.
 func (st state) nextNetwork() string {
 	switch {
