@@ -349,6 +349,10 @@ func (e *fakeEngine) DryRun(ctx context.Context, net, to string) (plan.Plan, []e
 	return e.planned(net, to), nil, get(e, net, func(h *fakeHome) error { return h.refuse })
 }
 
+func (e *fakeEngine) PlanSync(_ context.Context, net string) (plan.Plan, []engine.Explained, error) {
+	return plan.Sync(net, "attic", []string{"cellar"}), nil, get(e, net, func(h *fakeHome) error { return h.refuse })
+}
+
 func (e *fakeEngine) PlanStop(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {
 	active := get(e, net, func(h *fakeHome) bool { return slices.Contains(h.active, node) })
 	return plan.StopNode(net, node, active, plan.DefaultTiming()), nil, nil

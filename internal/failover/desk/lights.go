@@ -29,6 +29,7 @@ func (s sight) lights(n *status.Node, active string) {
 	for _, v := range s.status.Views {
 		if v.Name == n.Name {
 			l.view = v
+			n.Latency = v.Took
 		}
 	}
 	if o, ok := s.seen[n.Name]; ok {

@@ -43,6 +43,7 @@ type Engine interface {
 	StartNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Recover(ctx context.Context, net string, w engine.Watch) error
 	DryRun(ctx context.Context, net, to string) (plan.Plan, []engine.Explained, error)
+	PlanSync(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanStop(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanStart(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 }

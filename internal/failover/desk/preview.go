@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"z2mha/internal/failover/engine"
-	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
 
@@ -89,36 +88,9 @@ func (d *Desk) planOf(ctx context.Context, r Request) (plan.Plan, []engine.Expla
 	case Start:
 		return e.PlanStart(ctx, r.Network, r.To)
 	case Sync:
-		return d.planSync(ctx, r)
+		return e.PlanSync(ctx, r.Network)
 	}
 	return e.DryRun(ctx, r.Network, r.To)
-}
-
-// planSync looks and plans as the engine does.
-func (d *Desk) planSync(ctx context.Context, r Request) (plan.Plan, []engine.Explained, error) {
-	st, err := d.parts.Engine.Look(ctx, r.Network, false)
-	if err != nil {
-		return plan.Plan{}, nil, err
-	}
-	a := (sight{status: st}).assess("").ForSync()
-	if err := a.Refusal("sync"); err != nil {
-		return plan.Plan{}, nil, err
-	}
-	var targets []string
-	for _, v := range st.Views {
-		if v.Name != a.Active && v.Err == nil {
-			targets = append(targets, v.Name)
-		}
-	}
-	if len(targets) == 0 {
-		return plan.Plan{}, nil, &network.RefusedError{What: "sync", Why: "no stand-by can be reached", Remedy: "make one reachable"}
-	}
-	p := plan.Sync(r.Network, a.Active, targets)
-	var steps []engine.Explained
-	for _, s := range p.Steps {
-		steps = append(steps, engine.Explained{Step: s})
-	}
-	return p, steps, nil
 }
 
 // interruption is how long a plan is expected to leave the home without Zigbee.

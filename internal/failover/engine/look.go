@@ -159,7 +159,9 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 
 func view(ctx context.Context, x Node, stick bool) readiness.View {
 	v := readiness.View{Name: x.Name()}
+	began := time.Now()
 	o, err := x.Observe(ctx)
+	v.Took = time.Since(began)
 	if err != nil {
 		v.Err = err
 		return v

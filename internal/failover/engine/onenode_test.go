@@ -170,6 +170,26 @@ func TestStopUnderFaults(t *testing.T) {
 	}
 }
 
+func TestPlanSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome("attic", "cellar", "shed")
+		c := controller(h, inmem.NewStores())
+		explained(t, func(ctx context.Context, net, _ string) (plan.Plan, []engine.Explained, error) {
+			return c.PlanSync(ctx, net)
+		}, "")
+		down := errors.New("no route")
+		h.SetFault(func(op string) error {
+			if strings.HasPrefix(op, "cellar.") || strings.HasPrefix(op, "shed.") {
+				return down
+			}
+			return nil
+		})
+		if _, _, err := c.PlanSync(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "no stand-by can be reached") {
+			t.Errorf("sync to nobody: %v", err)
+		}
+	})
+}
+
 // Whoever serves the home starts at boot, and nobody else does.
 func TestAutostartMovesAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -29,22 +29,39 @@ func (c *Controller) Sync(ctx context.Context, r Request, w Watch) (Synced, erro
 	if err := c.recover(ctx, n, w); err != nil {
 		return Synced{}, err
 	}
-	in, err := c.look(ctx, n, "", false)
+	p, gone, err := c.planSync(ctx, n)
 	if err != nil {
-		return Synced{}, err
+		return Synced{Unreachable: gone}, err
 	}
-	a := readiness.Assess(in).ForSync()
-	if err := a.Refusal("sync"); err != nil {
-		return Synced{}, err
-	}
-	targets, gone := reachable(in, a.Active)
-	if len(targets) == 0 {
-		return Synced{Unreachable: gone}, &network.RefusedError{What: "sync", Why: "no stand-by can be reached"}
-	}
-	p := plan.Sync(n.Name, a.Active, targets)
 	p.Reason, p.Accept = r.Reason, r.AcceptChange
 	ended, err := c.carryOut(ctx, n, p, w)
 	return Synced{Ended: ended, Unreachable: gone}, err
+}
+
+// planSync looks whom the active's data could be copied to now, and who is out of reach.
+func (c *Controller) planSync(ctx context.Context, n *Network) (plan.Plan, map[string]error, error) {
+	in, err := c.look(ctx, n, "", false)
+	if err != nil {
+		return plan.Plan{}, nil, err
+	}
+	a := readiness.Assess(in).ForSync()
+	if err := a.Refusal("sync"); err != nil {
+		return plan.Plan{}, nil, err
+	}
+	targets, gone := reachable(in, a.Active)
+	if len(targets) == 0 {
+		return plan.Plan{}, gone, &network.RefusedError{What: "sync", Why: "no stand-by can be reached", Remedy: "make one reachable"}
+	}
+	return plan.Sync(n.Name, a.Active, targets), gone, nil
+}
+
+// PlanSync returns the plan that Sync would carry out now, with the exact remote
+// commands. It changes nothing.
+func (c *Controller) PlanSync(ctx context.Context, net string) (plan.Plan, []Explained, error) {
+	return c.preview(ctx, net, "", func(ctx context.Context, n *Network, _ string) (plan.Plan, error) {
+		p, _, err := c.planSync(ctx, n)
+		return p, err
+	})
 }
 
 func reachable(in readiness.Input, active string) ([]string, map[string]error) {

@@ -33,6 +33,7 @@ type View struct {
 	Name     string
 	Observed *network.Observation // nil when it could not be looked at
 	Err      error                // why not
+	Took     time.Duration        // of the look
 	Stick    *network.StickState  // nil when it was not asked or did not answer
 	StickErr error
 }
