@@ -2,9 +2,7 @@ package node_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -102,16 +100,11 @@ func play(part string) *exec.Cmd {
 	return cmd
 }
 
-// note leaves the process id for the scripts and for the end of the test.
+// note leaves the process id for the scripts.
 func note(part string) {
 	dir := os.Getenv("HERE")
 	id := []byte(strconv.Itoa(os.Getpid()) + "\n")
 	_ = os.WriteFile(filepath.Join(dir, part+".pid"), id, 0o644)
-	f, err := os.OpenFile(filepath.Join(dir, "pids"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err == nil {
-		_, _ = f.Write(append([]byte(part+" "), id...))
-		_ = f.Close()
-	}
 }
 
 // playInspect writes what the template in its last argument makes of container.json.
@@ -239,21 +232,32 @@ func under(t *testing.T, kind service.Kind, name, script string, env ...string) 
 	return p
 }
 
-// endAll ends what the scripts started, those first that start others.
+// endAll ends what the scripts started, those too that a supervisor has started just now.
 func endAll(t *testing.T, here string) {
-	for _, part := range []string{"supervisor", "npm", "zigbee2mqtt"} {
-		raw, err := os.ReadFile(here + "/pids")
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Error(err)
+	for range 100 {
+		left := playing(here)
+		for _, pid := range left {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
 		}
-		for line := range strings.Lines(string(raw)) {
-			id, ok := strings.CutPrefix(strings.TrimSpace(line), part+" ")
-			pid, err := strconv.Atoi(id)
-			if ok && err == nil && strings.Contains(environ(pid), "HERE="+here+"\x00") {
-				_ = syscall.Kill(pid, syscall.SIGKILL)
-			}
+		if len(left) == 0 {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("processes of the test are left: %v", playing(here))
+}
+
+// playing are the processes that play a part in this place. A zombie has no environment.
+func playing(here string) []int {
+	var pids []int
+	folders, _ := filepath.Glob("/proc/[0-9]*")
+	for _, folder := range folders {
+		pid, err := strconv.Atoi(filepath.Base(folder))
+		if err == nil && strings.Contains("\x00"+environ(pid), "\x00HERE="+here+"\x00") {
+			pids = append(pids, pid)
 		}
 	}
+	return pids
 }
 
 func environ(pid int) string {
