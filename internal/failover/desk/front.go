@@ -137,5 +137,6 @@ func (f *Front) leave(gone *ear) {
 	}
 	if gone.cancel != nil {
 		gone.cancel()
+		gone.cancel = nil
 	}
 }
