@@ -277,6 +277,7 @@ func TestANodeJoinsANetworkOfAFileThatAPersonWrote(t *testing.T) {
 	if _, text := s.mustStep("look", formFor(h, "attic")); !strings.Contains(text, "has a node of this name already") {
 		t.Errorf("got %s", text)
 	}
+	s.file("opt/zigbee2mqtt/data/configuration.yaml", strings.Replace(configuration, "base_topic: zigbee2mqtt", "base_topic: annex", 1))
 	for i := range 8 {
 		s.now = s.now.Add(time.Second)
 		now, err := os.ReadFile(s.cfg.File)
@@ -291,6 +292,9 @@ func TestANodeJoinsANetworkOfAFileThatAPersonWrote(t *testing.T) {
 			now = []byte(before)
 		}
 		review, _ := s.add(form)
+		if !strings.Contains(review, "uses the base topic annex, the network zigbee2mqtt") {
+			t.Errorf("review: %s", review)
+		}
 		if strings.Contains(review, password) || strings.Contains(review, "attic") {
 			t.Errorf("shows more than what is added: %s", review)
 		}

@@ -34,7 +34,7 @@ const makeSudo = `command -v visudo >/dev/null || apt-get install -y sudo; ` +
 // makeDoas is the same for Alpine, whose doas reads doas.d in newer versions.
 const makeDoas = `command -v doas >/dev/null || apk add doas; ` +
 	`id z2mha >/dev/null 2>&1 || adduser -D -h /home/z2mha -s /bin/sh z2mha; ` +
-	`echo "z2mha:*" | chpasswd -e >/dev/null 2>&1; ` +
+	`echo "z2mha:*" | chpasswd -e >/dev/null; ` +
 	`p="permit nopass z2mha as root"; if [ -d /etc/doas.d ]; then r=/etc/doas.d/z2mha.conf; echo "$p" >$r.new; ` +
 	`else r=/etc/doas.conf; { grep -vxF "$p" $r || true; echo "$p"; } >$r.new 2>/dev/null; fi; ` +
 	`chmod 600 $r.new; doas -C $r.new >/dev/null; mv $r.new $r; `
@@ -61,11 +61,12 @@ var kinds = []kind{
 	},
 	{
 		name: "Zigbee2MQTT in Docker", root: "sudo",
-		make:   `if command -v apk >/dev/null; then ` + makeDoas + `else ` + makeSudo + `fi; `,
-		undo:   `if command -v apk >/dev/null; then ` + undoDoas + `; else ` + undoSudo + `; fi`,
-		resign: `for c in $(docker ps -a --format "{{.Names}} {{.Image}}" | sed -n "/zigbee2mqtt/s/ .*//p"); do docker update --restart=no $c; docker stop -t 45 $c; done; `,
-		does:   []string{"installs sudo, or doas on Alpine, if it is missing", sudoRule + "; on Alpine it is a rule for doas"},
-		stops:  "stops every container that is called zigbee2mqtt or made of such an image, and sets its restart policy to no, so that it does not start at boot",
+		make: `if command -v apk >/dev/null; then ` + makeDoas + `else ` + makeSudo + `fi; `,
+		undo: `if command -v apk >/dev/null; then ` + undoDoas + `; else ` + undoSudo + `; fi`,
+		resign: `n=$(docker ps -a --format "{{.Names}} {{.Image}}" | sed -n -e "/zigbee2mqtt_ha/d" -e "/z2mha/d" -e "/zigbee2mqtt/s/ .*//p"); ` +
+			`[ -n "$n" ] || echo "There is no container of Zigbee2MQTT here."; for c in $n; do docker update --restart=no $c; docker stop -t 45 $c; done; `,
+		does:  []string{"installs sudo, or doas on Alpine, if it is missing", sudoRule + "; on Alpine it is a rule for doas"},
+		stops: "stops every container that is called zigbee2mqtt or made of such an image, and sets its restart policy to no, so that it does not start at boot",
 	},
 }
 
@@ -99,9 +100,10 @@ func (k kind) line(key string, standby bool) string {
 	return k.asRoot(body + `echo "This host is prepared."`)
 }
 
-// asRoot uses sudo or doas only where the shell is not root's already.
+// asRoot uses sudo or doas only where the shell is not root's already. A root shell that
+// was opened with a bare su has no sbin in its PATH.
 func (k kind) asRoot(body string) string {
-	return `S=; [ "$(id -u)" = 0 ] || S=` + k.root + `; $S sh -c '` + body + `'`
+	return `S=; [ "$(id -u)" = 0 ] || S=` + k.root + `; $S sh -c 'PATH=$PATH:/usr/sbin:/sbin; ` + body + `'`
 }
 
 func (k kind) doing(standby bool) []string {

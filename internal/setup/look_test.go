@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -247,6 +248,36 @@ func TestSticksAreToldByTheirNames(t *testing.T) {
 		note, unusable := setup.Verdict("/dev/ttyUSB0", tt.vendor, tt.product, tt.manufacturer, tt.name)
 		if !strings.Contains(note, tt.want) || unusable != tt.unusable {
 			t.Errorf("%s %s: %s, unusable %v", tt.manufacturer, tt.name, note, unusable)
+		}
+	}
+}
+
+func TestALookReadsTheSameWithBusybox(t *testing.T) {
+	box, err := exec.LookPath("busybox")
+	if err != nil {
+		missing(t, "busybox is not installed")
+	}
+	s := newScene(t)
+	s.stick("ttyACM0", "", "0451", "bef3", "Texas Instruments", "XDS110")
+	bin := t.TempDir()
+	for name := range strings.FieldsSeq("sh uname sed head readlink tr ls awk cut sort grep stat echo printf") {
+		must(t, os.Symlink(box, filepath.Join(bin, name)))
+	}
+	run := func(path string, argv ...string) string {
+		cmd := exec.Command(argv[0], append(argv[1:], "-c", setup.ReadingShell(s.root))...)
+		cmd.Env = []string{"PATH=" + path}
+		out, err := cmd.Output()
+		must(t, err)
+		return string(out)
+	}
+	usual, small := run("/usr/bin:/bin", "/bin/sh"), run(bin, box, "sh")
+	if usual != small {
+		t.Errorf("with busybox\n%s\ninstead of\n%s", small, usual)
+	}
+	for _, want := range []string{"machine\t", "system\t\"Debian", "stick\t/dev/serial/by-id/usb-ITEAD", "stick\t/dev/ttyACM0\t/dev/ttyACM0\t0451\tbef3\tTexas Instruments\tXDS110\tA1",
+		"open\t77\t", "process\t77\tnode", "data\t/opt/zigbee2mqtt/data\tyes\t2\t", "\t2.14.0\n"} {
+		if !strings.Contains(small, want) {
+			t.Errorf("lacks %q:\n%s", want, small)
 		}
 	}
 }

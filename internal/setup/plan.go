@@ -64,7 +64,23 @@ func (s *Setup) join(p *plan, st state, b book) error {
 	}
 	p.clears = st.draft != nil && st.draft.same(p.entry)
 	p.result, p.yaml = cut.into(b.src), strings.Trim(cut.text, "\r\n")
-	return s.prove(p, b, "nodes", p.entry)
+	if err := s.prove(p, b, "nodes", p.entry); err != nil {
+		return err
+	}
+	s.compareTopic(p)
+	return nil
+}
+
+// compareTopic says when this Zigbee2MQTT speaks elsewhere than its network will.
+func (s *Setup) compareTopic(p *plan) {
+	parsed, _ := s.parse(p.result)
+	if parsed == nil {
+		return
+	}
+	n, _ := parsed.Network(p.entry.Network)
+	if own := p.entry.BaseTopic; own != "" && own != n.BaseTopic {
+		p.news = append(p.news, "Zigbee2MQTT on this host uses the base topic "+own+", the network "+n.BaseTopic+"; the first sync brings that along.")
+	}
 }
 
 // found makes a new network of the node that waits and this one.
