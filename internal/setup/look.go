@@ -111,6 +111,7 @@ func (s *Setup) readHost(ctx context.Context, conn *remote.Conn, found *sight) e
 	} else if err != nil {
 		return err
 	}
+	services = slices.DeleteFunc(services, ours)
 	found.services = services[:min(len(services), mostListed)]
 	var known []string
 	for _, one := range found.services {
@@ -131,6 +132,9 @@ func (s *Setup) readHost(ctx context.Context, conn *remote.Conn, found *sight) e
 	found.addNetworkSticks()
 	return nil
 }
+
+// ours says that a container is our own add-on, whose slug begins like Zigbee2MQTT's.
+func ours(f service.Found) bool { return strings.Contains(f.Unit+" "+f.Image, "zigbee2mqtt_ha") }
 
 // mostConfiguration is more than any configuration.yaml holds.
 const mostConfiguration = 1 << 20

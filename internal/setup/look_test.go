@@ -111,6 +111,9 @@ func TestWhatStandsInTheWayIsSaid(t *testing.T) {
 		want    string
 	}{
 		{"no service", func(*scene) map[string]string { return map[string]string{"docker": "exit 0"} }, "No service that runs Zigbee2MQTT was found"},
+		{"no service but our own", func(*scene) map[string]string {
+			return map[string]string{"docker": strings.NewReplacer("zigbee2mqtt koenkk", "addon_x_zigbee2mqtt_ha koenkk", `"/zigbee2mqtt"`, `"/addon_x_zigbee2mqtt_ha"`).Replace(dockerRuns)}
+		}, "No service that runs Zigbee2MQTT was found"},
 		{"docker that cannot be asked", func(*scene) map[string]string {
 			return map[string]string{"docker": `echo "Cannot connect to the Docker daemon. Is the docker daemon running?" >&2; exit 1`}
 		}, "not every place could be asked"},
