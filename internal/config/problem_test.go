@@ -66,7 +66,7 @@ func TestProblems(t *testing.T) {
 		{"refuses a list for a value", "/srv/attic", "[/srv/attic]",
 			"line 9: " + attic + "data: one value is wanted here, not a list or a group; write data: VALUE"},
 		{"refuses a value for a group", "mqtt:\n  server: mqtt://broker", "mqtt: localhost",
-			`line 1: mqtt is "localhost": a group of keys is wanted here; write one KEY: VALUE a line, indented`},
+			`line 1: mqtt: a group of keys is wanted here; write one KEY: VALUE a line, indented`},
 		{"refuses two nodes of one name", "name: cellar", "name: attic",
 			`line 11: networks[home].nodes[attic].name is "attic": a second node of this name, the first is in line 6; give each node of a network a name of its own`},
 		{"refuses the same coordinator on one host", "host: cellar.example\n        dongle: /dev/ttyCellar", "host: ATTIC.example\n        dongle: /dev/ttyAttic",
@@ -213,4 +213,16 @@ func joined(list []config.Problem) string {
 		lines[i] = p.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// TestMisplacedSecrets: a password one level too high is no part of a problem, which is
+// shown on the page and logged.
+func TestMisplacedSecrets(t *testing.T) {
+	const secret = "correct-horse"
+	for _, file := range []string{"mqtt: " + secret, "page: " + secret, "snmp: " + secret, "snmp: [" + secret + "]", secret, "[" + secret + "]"} {
+		_, err := config.Parse("/etc/z2mha.yaml", []byte(file))
+		if err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
 }

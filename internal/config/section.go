@@ -60,7 +60,7 @@ func (v value) text() (string, bool) {
 // list returns the entries of a list.
 func (v value) list() []value {
 	if v.node.Kind != yaml.SequenceNode {
-		v.problem("a list is wanted here", "begin each entry with a dash")
+		v.hide().problem("a list is wanted here", "begin each entry with a dash") // it may be a community
 		return nil
 	}
 	out := make([]value, len(v.node.Content))
@@ -84,7 +84,7 @@ type section struct {
 func (v value) section() *section {
 	s := &section{value: v, fields: map[string]value{}}
 	if v.node.Kind != yaml.MappingNode {
-		v.problem("a group of keys is wanted here", "write one KEY: VALUE a line, indented")
+		v.hide().problem("a group of keys is wanted here", "write one KEY: VALUE a line, indented") // it may be a password
 		s.fields = nil
 		return s
 	}
