@@ -37,17 +37,15 @@ func formOf(c echo.Context) (url.Values, error) {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != echo.MIMEApplicationForm {
 		return nil, badForm(http.StatusUnsupportedMediaType, "The form did not come as application/x-www-form-urlencoded.")
 	}
-	w := http.NewResponseController(c.Response())
-	_ = w.SetReadDeadline(time.Now().Add(formTime)) // not every connection has one
 	r.Body = http.MaxBytesReader(c.Response().Writer, r.Body, maxForm)
 	err := r.ParseForm()
-	_ = w.SetReadDeadline(time.Time{})
 	if tooLong := new(http.MaxBytesError); errors.As(err, &tooLong) {
 		return nil, badForm(http.StatusRequestEntityTooLarge, "The form is longer than 64 kB.")
 	}
 	if err != nil {
 		return nil, badForm(http.StatusBadRequest, "The form did not arrive whole or cannot be read.")
 	}
+	limitRead(c, time.Time{})
 	for name, values := range r.PostForm {
 		if len(values) > 1 {
 			return nil, badForm(http.StatusBadRequest, "The form has the field "+short(name)+" more than once.")

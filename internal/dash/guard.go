@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -27,9 +29,13 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 			bar = s.admitIngress
 		}
 		if b := bar(r, from); b != nil {
+			c.Response().Header().Set("Connection", "close") // strangers keep none
 			s.log.Info("request not admitted", "from", from, "path", short(r.URL.Path), "status", b.status)
 			if b.status == http.StatusUnauthorized {
 				c.Response().Header().Set("WWW-Authenticate", `Basic realm="z2mha", charset="UTF-8"`)
+			}
+			if b.wait > 0 {
+				c.Response().Header().Set("Retry-After", strconv.Itoa(int(b.wait/time.Second)+1))
 			}
 			return b
 		}
@@ -41,6 +47,7 @@ func (s *Server) admit(next echo.HandlerFunc) echo.HandlerFunc {
 type barred struct {
 	status int
 	why    string
+	wait   time.Duration // before it is worth another try; 0 when it is not, or at once
 }
 
 func (b *barred) Error() string { return b.why }
@@ -50,7 +57,7 @@ func (s *Server) admitIngress(_ *http.Request, from netip.Addr) *barred {
 	if from == s.cfg.Ingress {
 		return nil
 	}
-	return &barred{http.StatusForbidden, fmt.Sprintf("This page is served only through Home Assistant: open it from the sidebar or "+
+	return &barred{status: http.StatusForbidden, why: fmt.Sprintf("This page is served only through Home Assistant: open it from the sidebar or "+
 		"from the page of the add-on. This request came directly from %s.", from)}
 }
 
@@ -59,11 +66,11 @@ func (s *Server) admitDirect(r *http.Request, from netip.Addr) *barred {
 		return s.login(r, from)
 	}
 	if !from.IsLoopback() {
-		return &barred{http.StatusForbidden, fmt.Sprintf("Without a password this page is served only to programs on its own machine; "+
+		return &barred{status: http.StatusForbidden, why: fmt.Sprintf("Without a password this page is served only to programs on its own machine; "+
 			"this request came from %s. Set page.password in z2mha.yaml to open it from elsewhere.", from)}
 	}
 	if !s.ownName(r.Host) {
-		return &barred{http.StatusForbidden, "This page has no password, so it answers only under its own names: open it as http://localhost or " +
+		return &barred{status: http.StatusForbidden, why: "This page has no password, so it answers only under its own names: open it as http://localhost or " +
 			"http://127.0.0.1 with its port, or set page.password in z2mha.yaml."}
 	}
 	return nil
@@ -71,13 +78,17 @@ func (s *Server) admitDirect(r *http.Request, from netip.Addr) *barred {
 
 func (s *Server) login(r *http.Request, from netip.Addr) *barred {
 	user, password, given := r.BasicAuth()
+	if wait := s.tries.wait(from); given && wait > 0 {
+		return &barred{status: http.StatusTooManyRequests, wait: wait, why: fmt.Sprintf("Too many wrong passwords came from %s. Wait %s, and try again.", from, span(wait))}
+	}
 	if given && user == account && s.cfg.Password.Opens(password) {
 		return nil
 	}
 	if given {
 		s.log.Warn("wrong user or password for the page", "from", from)
+		s.tries.wrong(from, user, password)
 	}
-	return &barred{http.StatusUnauthorized, "This page needs a user and a password: the user is " + account + ", the password is page.password in z2mha.yaml."}
+	return &barred{status: http.StatusUnauthorized, why: "This page needs a user and a password: the user is " + account + ", the password is page.password in z2mha.yaml."}
 }
 
 // ownName refuses names that somebody else gave this machine: a foreign page whose

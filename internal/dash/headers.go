@@ -2,6 +2,7 @@ package dash
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -23,12 +24,30 @@ func (s *Server) headers(next echo.HandlerFunc) echo.HandlerFunc {
 		h.Set("Cache-Control", "no-store")
 		if s.cfg.Mode == Standalone { // inside Home Assistant's frame it means nothing
 			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+			h.Set("Cross-Origin-Resource-Policy", "same-origin") // other sites may not even see that we are here
 		}
 		return next(c)
 	}
 }
 
-// methods refuses what no page of ours knows, before anything else looks at it.
+// bodies hangs up on whoever announces a body and does not send it, whether or not a
+// handler wants to read it: net/http does, before it lets go of the connection. A handler
+// that has read it all lifts the limit.
+func bodies(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().ContentLength != 0 {
+			limitRead(c, time.Now().Add(formTime))
+		}
+		return next(c)
+	}
+}
+
+// limitRead hangs up at that time; the zero time lifts the limit.
+func limitRead(c echo.Context, at time.Time) {
+	_ = http.NewResponseController(c.Response()).SetReadDeadline(at) // not every connection has one
+}
+
+// methods refuses what no page of ours knows.
 func methods(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		switch c.Request().Method {

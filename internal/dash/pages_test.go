@@ -62,7 +62,8 @@ func TestHeadersOfEveryAnswer(t *testing.T) {
 			"Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; connect-src 'self'; " +
 				"form-action 'self'; base-uri 'self'; frame-ancestors 'self'",
 			"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cross-Origin-Opener-Policy": "same-origin",
-			"Server": "", "X-Frame-Options": "", "Content-Encoding": "",
+			"Cross-Origin-Resource-Policy": "same-origin",
+			"Server":                       "", "X-Frame-Options": "", "Content-Encoding": "",
 		} {
 			if got := a.Header.Get(header); got != want {
 				t.Errorf("%s: %s is %q, want %q", name, header, got, want)

@@ -30,6 +30,7 @@ type Server struct {
 	log     *slog.Logger
 	handler http.Handler
 	streams streams
+	tries   tries
 	ready   chan struct{} // closed when addr is set
 	addr    net.Addr
 }
@@ -150,7 +151,7 @@ func (s *Server) routes() *echo.Echo {
 	e.Logger.SetOutput(io.Discard)
 	e.IPExtractor = echo.ExtractIPDirect()
 	e.HTTPErrorHandler = s.fail
-	e.Pre(s.recovered, s.headers, methods, s.admit)
+	e.Pre(s.recovered, s.headers, bodies, s.admit, methods)
 
 	get := []string{http.MethodGet, http.MethodHead}
 	e.Match(get, "/", s.index)
