@@ -23,6 +23,10 @@ type kind struct {
 	stops  string // resign in words
 }
 
+// onlyOurs ends a line on a host where somebody else is called z2mha: that user's keys
+// would be replaced, and its home removed by the way back. An unknown name stays as it is.
+const onlyOurs = `h=~z2mha; [ "$h" = "~z2mha" ] || [ "$h" = /home/z2mha ] || { echo "Nothing was done: there is another user z2mha here, with the home $h."; exit 1; }; `
+
 // makeSudo makes a system user. A locked password would keep sshd from admitting it, key
 // or not; * is a password that nothing matches. The rule is checked before it counts:
 // sudo refuses everybody when a file has a mistake, and passes over names with a dot.
@@ -103,12 +107,12 @@ func (k kind) line(key string, standby bool) string {
 // asRoot uses sudo or doas only where the shell is not root's already. A root shell that
 // was opened with a bare su has no sbin in its PATH.
 func (k kind) asRoot(body string) string {
-	return `S=; [ "$(id -u)" = 0 ] || S=` + k.root + `; $S sh -c 'PATH=$PATH:/usr/sbin:/sbin; ` + body + `'`
+	return `S=; [ "$(id -u)" = 0 ] || S=` + k.root + `; $S sh -c 'PATH=$PATH:/usr/sbin:/sbin; ` + onlyOurs + body + `'`
 }
 
 func (k kind) doing(standby bool) []string {
 	does := []string{
-		"makes the user z2mha, without a password",
+		"makes the user z2mha, without a password; where somebody else has that name already (with another home than /home/z2mha), nothing is done at all",
 		"lets our key, and no other, log in as that user: commands and files only, no terminal and no forwarding",
 	}
 	does = append(does, k.does...)

@@ -282,3 +282,38 @@ func missing(t testing.TB, why string) {
 	}
 	t.Skip(why)
 }
+
+// TestAnotherUserOfTheSameNameIsLeftAlone: neither line touches a user z2mha that no line
+// has made, nor its home.
+func TestAnotherUserOfTheSameNameIsLeftAlone(t *testing.T) {
+	key, _ := hostileKey()
+	for _, l := range setup.Lines(key) {
+		t.Run(fmt.Sprintf("%s, stand-by %v", l.Name, l.Standby), func(t *testing.T) {
+			c := newCage(t, standIns[family(l.Name)])
+			c.write("etc/init.d/zigbee2mqtt", "")
+			c.write("etc/passwd", c.read("etc/passwd")+"z2mha:x:500:500::/srv/home:/sbin/nologin\n")
+			must(t, os.MkdirAll(filepath.Join(c.dir, "srv/home/.ssh"), 0o700))
+			c.write("srv/home/.ssh/authorized_keys", "their own\n")
+			before := c.state()
+			for _, line := range []string{l.Line, l.Undo} {
+				if out, err := c.run("sh", "-c", line); err == nil || !strings.Contains(out, "another user z2mha here, with the home /srv/home") {
+					t.Errorf("%v: %s\n%s", err, out, line)
+				}
+			}
+			if after := c.state(); after != before || c.read("calls") != "open "+filepath.Join(c.dir, "calls")+": no such file or directory" {
+				t.Errorf("something was done: %s\n%s\ninstead of\n%s", c.read("calls"), after, before)
+			}
+		})
+	}
+}
+
+// TestTheServiceIsAnotherUser: the controller may run on a host that the lines prepare.
+func TestTheServiceIsAnotherUser(t *testing.T) {
+	unit, err := os.ReadFile("../../packaging/z2mha.service")
+	must(t, err)
+	for line := range strings.Lines(string(unit)) {
+		if strings.TrimSpace(line) == "User=z2mha" {
+			t.Error("packaging/z2mha.service runs as the user that the lines make: taking a line back removes its home")
+		}
+	}
+}
