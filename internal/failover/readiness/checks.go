@@ -191,7 +191,6 @@ func (a *assessor) node(v View) {
 	if v.Name != a.out.Active {
 		a.stopped(v)
 		a.stick(v)
-		a.startable(v.Name, o)
 		a.autostart(v.Name, o)
 	}
 }

@@ -82,7 +82,7 @@ func (a Assessment) ForSync() Assessment {
 	checks := slices.Clone(a.Checks)
 	for i, c := range checks {
 		switch c.ID {
-		case "reachable", "stopped", "stick-answers", "stick-present", "version", "interview", "service", "startable":
+		case "reachable", "stopped", "stick-answers", "stick-present", "version", "interview", "service":
 			checks[i].Warning = !c.OK
 		}
 	}

@@ -68,7 +68,7 @@ func TestAssess(t *testing.T) {
 			in.Views[1].Observed.Service = network.ServiceUnknown
 			in.Views[1].Observed.ServiceTrouble = &network.RefusedError{What: "ask", Why: "there is no unit z2m", Remedy: "check the name"}
 		}, "there is no unit z2m; on cellar: check the name"},
-		{"refuses a masked service", func(in *readiness.Input) { in.Views[1].Observed.Enabled = "masked" }, "is masked"},
+		{"is ready with a masked service", func(in *readiness.Input) { in.Views[1].Observed.Enabled = "masked" }, ""},
 		{"refuses another version", func(in *readiness.Input) { in.Views[1].Observed.Version = "2.1.0" }, "versions 2.14.1 and 2.1.0"},
 	}
 	for _, tt := range tests {
@@ -99,7 +99,6 @@ func TestSyncNeedsNoReadyStick(t *testing.T) {
 	in := good()
 	in.Views[1].Stick, in.Views[1].StickErr = nil, errors.New("mute")
 	in.Views[1].Observed.Version = "2.1.0"
-	in.Views[1].Observed.Enabled = "masked"
 	in.Views[1].Observed.ServiceTrouble = &network.RefusedError{Why: "no such container"}
 	if err := readiness.Assess(in).ForSync().Refusal("sync"); err != nil {
 		t.Error(err)

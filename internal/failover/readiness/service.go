@@ -22,17 +22,6 @@ func (a *assessor) service(node string, o network.Observation) {
 	a.add(c)
 }
 
-// startable says that the service starts when it is asked to. A masked one is the best
-// guard against a start by hand, but it has to be unmasked before it can take over.
-func (a *assessor) startable(node string, o network.Observation) {
-	if o.Enabled != "masked" {
-		return
-	}
-	a.add(Check{ID: "startable", Node: node, What: "Zigbee2MQTT can be started here",
-		Evidence: "its service is masked, so that nobody starts it, not even a switchover",
-		Fix:      fmt.Sprintf("unmask the service on %s before the network moves there", node)})
-}
-
 // autostart warns of a stand-by that would put a second coordinator on air by itself
 // at its next boot.
 func (a *assessor) autostart(node string, o network.Observation) {
@@ -46,7 +35,7 @@ func (a *assessor) autostart(node string, o network.Observation) {
 			c.Fix += ", as root: " + o.Disable
 		}
 	case "no", "masked":
-		c.OK, c.Evidence = true, map[string]string{"no": "its service is not enabled at boot", "masked": "its service is masked"}[o.Enabled]
+		c.OK, c.Evidence = true, map[string]string{"no": "its service is not enabled at boot", "masked": "its service is masked, so nobody starts it by mistake; a move takes the mask off"}[o.Enabled]
 	default:
 		return // not known
 	}

@@ -142,7 +142,8 @@ func foreignPIDs(holders []network.Process) []string {
 }
 
 // StartService asks the service manager to start Zigbee2MQTT, after it has been
-// made to forget a process that is no longer there.
+// made to forget a process that is no longer there. A mask, which keeps people from
+// starting it by mistake, is taken off: whoever asks here has proven all others silent.
 func (n *Node) StartService(ctx context.Context) error {
 	err := n.clearStale(ctx)
 	if err == nil {
@@ -151,12 +152,11 @@ func (n *Node) StartService(ctx context.Context) error {
 	return n.wrap("start Zigbee2MQTT", err)
 }
 
-// clearStale makes the manager forget a state that no process bears out. It refuses a
-// unit that is masked, which cannot start.
+// clearStale makes the manager forget a state that no process bears out.
 func (n *Node) clearStale(ctx context.Context) error {
 	told, err := n.askService(ctx)
 	if err == nil && told.Enabled == service.Masked {
-		return service.MaskedError(n.cfg.Service.Unit)
+		told, err = n.unmask(ctx)
 	}
 	if err != nil || told.State != network.ServiceRunning && told.State != network.ServiceFailed {
 		return err
@@ -169,6 +169,21 @@ func (n *Node) clearStale(ctx context.Context) error {
 		return err
 	}
 	return n.forget(ctx)
+}
+
+// unmask takes the mask off and looks whether it is gone.
+func (n *Node) unmask(ctx context.Context) (service.Report, error) {
+	if cmd, ok := n.service.Unmask(); ok {
+		cmd.Timeout = n.cfg.Timeouts.Service
+		if _, err := n.conn.Run(ctx, cmd); err != nil {
+			return service.Report{}, err
+		}
+	}
+	told, err := n.askService(ctx)
+	if err == nil && told.Enabled == service.Masked {
+		err = service.MaskedError(n.cfg.Service.Unit)
+	}
+	return told, err
 }
 
 func (n *Node) ask(ctx context.Context, verb service.Verb, cmd remote.Command) error {

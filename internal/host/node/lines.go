@@ -98,6 +98,9 @@ func (n *Node) explainStop() []string {
 // process that is gone.
 func (n *Node) explainStart() []string {
 	lines := n.lines(n.statusCommands()...)
+	if c, ok := n.service.Unmask(); ok {
+		lines = append(lines, c.Line(n.conn.Become())+"  # only when it is masked")
+	}
 	if c, ok := n.service.Clear(); ok {
 		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
 	}

@@ -173,8 +173,28 @@ case $1 in show) echo LoadState=loaded; echo ActiveState=inactive;; esac`)
 	}
 }
 
+// The mask that keeps people from starting it by mistake is taken off.
+func TestStartTakesTheMaskOff(t *testing.T) {
+	p := newPlace(t)
+	log, masked := filepath.Join(p.dir, "calls"), filepath.Join(p.dir, "masked")
+	write(t, masked, "yes")
+	p.fake("systemctl", `echo "$1" >>`+log+`
+case $1 in
+show) if [ -e `+masked+` ]; then echo LoadState=masked; echo UnitFileState=masked; else echo LoadState=loaded; fi; echo ActiveState=inactive;;
+unmask) rm `+masked+`;;
+start) [ ! -e `+masked+` ];;
+esac`)
+	if err := p.StartService(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	calls, _ := os.ReadFile(log)
+	if diff := cmp.Diff("show\nunmask\nshow\nstart\n", string(calls)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whatever language systemctl speaks, and whoever else gets the blame for it.
-func TestStartOfAMaskedUnit(t *testing.T) {
+func TestStartOfAUnitThatStaysMasked(t *testing.T) {
 	p := newPlace(t)
 	log := filepath.Join(p.dir, "calls")
 	p.fake("systemctl", `echo "$*" >>`+log+`

@@ -41,3 +41,6 @@ func (k commands) Judge(verb Verb, out remote.Output) error {
 		Remedy: "try the command on the host by hand",
 	}
 }
+
+// Unmask: there is no such thing here.
+func (commands) Unmask() (remote.Command, bool) { return remote.Command{}, false }

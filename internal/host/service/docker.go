@@ -160,3 +160,6 @@ func (d docker) explain(what string, out remote.Output) *network.RefusedError {
 	}
 	return e
 }
+
+// Unmask: there is no such thing here.
+func (docker) Unmask() (remote.Command, bool) { return remote.Command{}, false }

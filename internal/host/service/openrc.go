@@ -124,3 +124,6 @@ func (o openrc) Judge(verb Verb, out remote.Output) error {
 	return &network.RefusedError{What: string(verb) + " " + o.name, Why: said,
 		Remedy: "see \"rc-service " + o.name + " status\" and the log on the host"}
 }
+
+// Unmask: there is no such thing here.
+func (openrc) Unmask() (remote.Command, bool) { return remote.Command{}, false }

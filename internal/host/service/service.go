@@ -56,6 +56,9 @@ type Manager interface {
 	// Autostart changes whether the service starts at boot; false: there is no way to.
 	// That it was asked proves nothing; Enabled does.
 	Autostart(on bool) (remote.Command, bool)
+	// Unmask takes off what keeps the service from starting at all; false: there is no
+	// such thing.
+	Unmask() (remote.Command, bool)
 	// Kill ends the service at once; false: there is no way to.
 	Kill() (remote.Command, bool)
 	// Clear makes the manager forget a state that outlived the process, which would

@@ -93,7 +93,10 @@ func systemdEnabled(p map[string]string) string {
 	return ""
 }
 
-// MaskedError is why a Masked unit is not started.
+// Unmask lets the unit start again.
+func (s systemd) Unmask() (remote.Command, bool) { return asRoot("systemctl", "unmask", s.unit), true }
+
+// MaskedError is why a unit that stays Masked is not started.
 func MaskedError(unit string) *network.RefusedError {
 	return &network.RefusedError{
 		What: string(VerbStart) + " " + unit, Why: unit + " is masked, so that nobody starts it by mistake",
