@@ -222,7 +222,7 @@ func TestTwoHostsFromNothing(t *testing.T) {
 		t.Errorf("review: %s", review)
 	}
 	_, saved = s.mustStep("save", filled(reviewPage))
-	if !strings.Contains(saved, "preflight") || s.saved != 1 {
+	if !strings.Contains(saved, "Sync once") || s.saved != 1 {
 		t.Errorf("saved %d: %s", s.saved, saved)
 	}
 	c, err := config.LoadWith(s.cfg.File, s.cfg.Defaults())

@@ -185,6 +185,6 @@ func (p plan) saved() web.SetupSaved {
 		Next: []string{
 			"It is looked at within half a minute. The overview says what is still missing before a switchover; put that right first.",
 			"Sync once, so that the stand-by has the data of the active node.",
-			"Run \"z2mha preflight\", or read the plan of a switchover on the overview, and try one while you are at home.",
+			"Read the plan of a switchover on the overview, which changes nothing, and try one while you are at home.",
 		}}
 }

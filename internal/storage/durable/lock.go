@@ -24,7 +24,7 @@ func (e *LockedError) Error() string {
 	if e.PID > 0 {
 		who = fmt.Sprintf("another z2mha (pid %d)", e.PID)
 	}
-	return fmt.Sprintf("%s already works in %s; stop it, or give this one a state directory of its own", who, e.Dir)
+	return fmt.Sprintf("%s already works in %s; let that one do it, for example on its page, or stop it first", who, e.Dir)
 }
 
 // A DirLock is a directory held by this program. The kernel takes it back when
