@@ -192,6 +192,11 @@ func (d *Desk) refuseLocked(f *dossier, r Request, err error) error {
 // hold sets or releases it; that it is so already is fine.
 func (d *Desk) hold(f *dossier, r Request) error {
 	now, err := d.parts.Holds.Load(f.name)
+	if r.Verb == Release && r.Unattended && (err != nil || now.On && now.Person) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		return d.refuseLocked(f, r, forPerson(now, err))
+	}
 	if want := r.Verb == Hold; err != nil || now.On != want {
 		now = status.Hold{On: want, Since: time.Now(), By: r.By}
 		if err := d.parts.Holds.Save(f.name, now); err != nil {
@@ -204,6 +209,15 @@ func (d *Desk) hold(f *dossier, r Request) error {
 	defer d.mu.Unlock()
 	d.setHold(f, now)
 	return nil
+}
+
+// forPerson is why an automation may not release a hold.
+func forPerson(h status.Hold, err error) error {
+	why := "a person must look before: the network was put on hold by " + h.By
+	if err != nil {
+		why = "whether the network is on hold, and by whom, cannot be read"
+	}
+	return &network.RefusedError{What: string(Release), Why: why, Remedy: "see which host is active, then release the hold on the page of z2mha, or with z2mha release"}
 }
 
 // engineRequest is r in the engine's words.

@@ -36,6 +36,8 @@ type Request struct {
 	By      string // who asks, as it is shown and journaled: "Anna on the page", "MQTT"
 	// AcceptChange takes a capture that is unlike the last good one.
 	AcceptChange bool
+	// Unattended says that it may come from an automation, with nobody looking.
+	Unattended bool
 }
 
 // A Preview is what a Request would do if it were made now.

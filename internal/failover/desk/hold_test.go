@@ -68,3 +68,25 @@ func TestHoldByAnotherProgram(t *testing.T) {
 		}
 	})
 }
+
+// TestHoldForAPerson: an automation cannot release what waits for a person.
+func TestHoldForAPerson(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := opened(t, newFake(t, "home"), t.TempDir())
+		byItself := desk.Request{Verb: desk.Release, By: "MQTT", Unattended: true}
+		o.ask(desk.Request{Verb: desk.Hold, By: "Anna"})
+		o.ask(byItself)
+		if err := o.holds.Save("home", status.Hold{On: true, Since: time.Now(), By: "z2mha, after a restore", Person: true}); err != nil {
+			t.Fatal(err)
+		}
+		o.refused(byItself, "a person must look before: the network was put on hold by z2mha, after a restore")
+		o.ask(desk.Request{Verb: desk.Hold, By: "MQTT", Unattended: true})
+		o.refused(byItself, "a person must look before")
+		o.write("holds/home.json", "{")
+		o.refused(byItself, "cannot be read")
+		o.ask(desk.Request{Verb: desk.Release, By: "Anna on the page"})
+		if n := o.network("home"); n.Hold.On || n.Hold.Person {
+			t.Errorf("released by a person: %+v", n.Hold)
+		}
+	})
+}

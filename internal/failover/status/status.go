@@ -119,6 +119,8 @@ type Hold struct {
 	On    bool      `json:"on"`
 	Since time.Time `json:"since,omitzero"`
 	By    string    `json:"by,omitempty"`
+	// Person: only a person may release it, who has looked; no automation.
+	Person bool `json:"person,omitempty"`
 }
 
 // A Run is a plan with how far it is.

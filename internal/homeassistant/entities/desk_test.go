@@ -44,6 +44,9 @@ func (d *fakeDesk) Ask(ctx context.Context, r desk.Request) (string, error) {
 	d.mu.Lock()
 	block, answer := d.block, d.answer
 	d.asked = append(d.asked, fmt.Sprintf("%s %s %s by %s", r.Network, r.Verb, r.To, r.By))
+	if !r.Unattended {
+		d.asked = append(d.asked, "as if a person had looked")
+	}
 	d.mu.Unlock()
 	if block != nil && r.Verb != desk.Hold && r.Verb != desk.Release {
 		select {

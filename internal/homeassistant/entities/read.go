@@ -11,7 +11,7 @@ import (
 // read says what a command asks for: a request, or a refusal, or neither when there is
 // nothing to do.
 func read(t discovery.Target, payload string) (desk.Request, *refusal) {
-	r := desk.Request{Network: t.Network.Name, By: by}
+	r := desk.Request{Network: t.Network.Name, By: by, Unattended: true}
 	if t.OfNode {
 		return readNode(t, payload, r)
 	}
