@@ -49,7 +49,13 @@ func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
 	}
 	c, err := got.Image.Counters()
 	if err == nil {
-		err = e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(c.NWK, time.Now()) })
+		err = e.remember(func(r *network.Record) {
+			if e.resumed { // it may have been silent for long, and another one on air
+				r.Odometer = r.Odometer.Held(c.NWK)
+				return
+			}
+			r.Odometer = r.Odometer.Captured(c.NWK, time.Now())
+		})
 	}
 	var blob string
 	if err == nil {

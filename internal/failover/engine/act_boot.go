@@ -3,27 +3,34 @@ package engine
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
 
+const (
+	bootTries    = 3
+	bootPause    = 3 * time.Second
+	bootPatience = 10 * time.Second // for a look
+)
+
 // disable keeps a node that is about to be silent from starting by itself at its next
-// boot, which would put a second coordinator on air. Whether it did is remembered
-// before it is changed.
+// boot, which would put a second coordinator on air. What it takes from a node that
+// serves the home is owed to the next one; that is on record before it is changed.
+//
+// A stop goes on where this cannot be done: silence now matters more than the next boot.
 func (e *execution) disable(ctx context.Context, s plan.Step) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
 	}
-	o, err := x.Observe(ctx)
+	o, err := observeSoon(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	if o.Enabled == "yes" || !e.resumed {
-		if err := e.remember(func(r *network.Record) { r.AtBoot = o.Enabled == "yes" }); err != nil {
-			return nil, err
-		}
+	if err := e.noteServing(ctx, x, o); err != nil {
+		return nil, err
 	}
 	switch o.Enabled {
 	case "yes":
@@ -32,15 +39,75 @@ func (e *execution) disable(ctx context.Context, s plan.Step) ([]string, error) 
 	default:
 		return []string{"it does not start at boot"}, nil
 	}
-	asked := x.SetAutostart(ctx, false)
-	if o, err = x.Observe(ctx); err != nil {
-		return nil, joinAsked(err, asked)
+	err = e.takeBoot(ctx, x)
+	if err != nil && e.plan.Kind == plan.KindStop {
+		e.facts.Unproven = err.Error()
+		return []string{"unproven: " + err.Error()}, nil
 	}
-	if o.Enabled == "yes" {
-		return nil, &network.RefusedError{What: string(e.plan.Kind), Why: fmt.Sprint(joinAsked(fmt.Errorf("%s still starts at boot", s.Node), asked)),
+	if err != nil {
+		return nil, &network.RefusedError{What: string(e.plan.Kind), Why: err.Error(),
 			Remedy: fmt.Sprintf("disable the service on %s by hand, then try again", s.Node)}
 	}
 	return []string{"it no longer starts at boot"}, nil
+}
+
+// noteServing keeps who serves the home, and what is owed to the next who does.
+func (e *execution) noteServing(ctx context.Context, x Node, o network.Observation) error {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return err
+	}
+	owed := r.BootOwed || o.Enabled == "yes" && (o.Active() || r.Active == x.Name())
+	active := r.Active
+	if e.plan.Kind == plan.KindStop && o.Active() {
+		active = e.servingUntilNow(ctx, x.Name(), r.Active)
+	}
+	if owed == r.BootOwed && active == r.Active {
+		return nil
+	}
+	return e.remember(func(r *network.Record) {
+		if r.Active != active {
+			r.Active, r.Since, r.Unproven = active, time.Now(), ""
+		}
+		r.BootOwed = owed
+	})
+}
+
+// servingUntilNow is who goes on record when a node is stopped that runs. The first
+// node ever seen is taken at its word. Where another one is on record and does not run,
+// somebody has moved the network by hand, or started the wrong node: nobody can tell
+// which of the two holds it, so none is on record from here on.
+func (e *execution) servingUntilNow(ctx context.Context, node, recorded string) string {
+	if recorded == node {
+		return node
+	}
+	for _, name := range e.net.without(node) {
+		x, err := e.net.node(name)
+		if err != nil {
+			return recorded
+		}
+		o, err := observeSoon(ctx, x)
+		if err != nil || o.Runs() {
+			return recorded
+		}
+	}
+	if recorded != "" {
+		return ""
+	}
+	if info, err := e.refresh(ctx); err != nil || info.Node != "" && info.Node != node {
+		return ""
+	}
+	return node
+}
+
+// takeBoot asks until the node does not start at boot any more.
+func (e *execution) takeBoot(ctx context.Context, x Node) error {
+	return trySetBoot(ctx, x, false, func(o network.Observation) error {
+		if o.Enabled == "yes" {
+			return fmt.Errorf("%s still starts at boot", x.Name())
+		}
+		return nil
+	})
 }
 
 // enableAgain takes disable back. It never fails: the node serves already.
@@ -48,27 +115,67 @@ func (e *execution) enableAgain(ctx context.Context, s plan.Step) ([]string, err
 	return e.enable(ctx, s)
 }
 
-// enable lets the active node start at boot, if the one before did. That it cannot is
-// told and is no reason to take a move back.
+// enable gives the node the start at boot that is owed, if it serves the home now: what
+// is taken up later may find that somebody else does. That it cannot be done is told
+// and is no reason to take a move back.
 func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 	r, err := e.c.parts.Memory.Load(e.net.Name)
-	if err != nil {
-		return nil, err
-	}
-	if !r.AtBoot {
+	if err == nil && !r.BootOwed {
 		return []string{"the active node did not start at boot before"}, nil
 	}
-	x, err := e.net.node(s.Node)
+	if err == nil {
+		err = e.giveBoot(ctx, s.Node)
+	}
 	if err != nil {
-		return nil, err
+		if e.facts.Unproven == "" {
+			e.facts.Unproven = err.Error()
+		}
+		return []string{"unproven: " + err.Error()}, nil
 	}
-	asked := x.SetAutostart(ctx, true)
-	o, err := x.Observe(ctx)
-	switch {
-	case err != nil:
-		return []string{fmt.Sprintf("unproven: %v", joinAsked(err, asked))}, nil
-	case o.Enabled == "yes":
-		return []string{"it starts at boot"}, nil
+	return []string{"it starts at boot"}, nil
+}
+
+func (e *execution) giveBoot(ctx context.Context, node string) error {
+	x, err := e.net.node(node)
+	if err != nil {
+		return err
 	}
-	return []string{fmt.Sprintf("unproven: %v", joinAsked(fmt.Errorf("it may not start at boot; enable the service on %s by hand", s.Node), asked))}, nil
+	o, err := observeSoon(ctx, x)
+	if err != nil {
+		return err
+	}
+	if !o.Active() {
+		return fmt.Errorf("%s does not run, so it shall not start at boot either", node)
+	}
+	err = trySetBoot(ctx, x, true, func(o network.Observation) error {
+		if o.Enabled != "yes" {
+			return fmt.Errorf("%s may not start at boot; enable the service there by hand", node)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return e.remember(func(r *network.Record) { r.BootOwed = false })
+}
+
+// observeSoon looks until a look works, for a while.
+func observeSoon(ctx context.Context, x Node) (network.Observation, error) {
+	ctx, cancel := context.WithTimeout(ctx, bootPatience)
+	defer cancel()
+	return awaitNode(ctx, x, func(network.Observation) bool { return true })
+}
+
+// trySetBoot asks more than once, and believes only what it reads back.
+func trySetBoot(ctx context.Context, x Node, on bool, judge func(network.Observation) error) (err error) {
+	for try := 1; ; try++ {
+		asked := x.SetAutostart(ctx, on)
+		o, oerr := x.Observe(ctx)
+		if err = oerr; err == nil {
+			err = judge(o)
+		}
+		if err == nil || try == bootTries || sleep(ctx, bootPause) != nil {
+			return joinAsked(err, asked)
+		}
+	}
 }

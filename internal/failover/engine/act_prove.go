@@ -28,7 +28,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 		return nil, err
 	}
 	watched := time.Now()
-	info, err := e.hear(ctx, s.Node, false)
+	info, err := e.hear(ctx, s.Node, e.plan.Kind == plan.KindStart)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 
 // hear waits for a fresh word of the Zigbee2MQTT on a node, and gives up as soon
 // as its process is gone. An unmarked one is accepted only if told so: the first
-// active of a network has no mark until its first move.
+// active of a network has no mark until somebody has moved to it.
 func (e *execution) hear(ctx context.Context, node string, unmarked bool) (BridgeInfo, error) {
 	x, err := e.net.node(node)
 	if err != nil {

@@ -178,7 +178,7 @@ func awaitNode(ctx context.Context, x Node, ok func(network.Observation) bool) (
 }
 
 func joinAsked(err, asked error) error {
-	if asked == nil {
+	if err == nil || asked == nil {
 		return err
 	}
 	return fmt.Errorf("%w; the service manager said: %w", err, asked)

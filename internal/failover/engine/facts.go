@@ -26,6 +26,9 @@ type Facts struct {
 	// KeyFingerprint is that of the network key on the stick.
 	KeyFingerprint string `json:"key_fingerprint,omitempty"`
 
+	// Data is what the data directory of a node tells that is to start on its own.
+	Data *generation.Summary `json:"data,omitempty"`
+
 	// TargetImage is the blob of what the target's stick held after it was silenced
 	// again; "" when it was not, or could not be read.
 	TargetImage string `json:"target_image,omitempty"`
@@ -94,6 +97,13 @@ func lacking(want, have []zigbee.IEEE) []zigbee.IEEE {
 // ofStick compares the network in a stick's memory with the one that was on air.
 func (b *Baseline) ofStick(id zigbee.Identity) []string {
 	return b.identity(&Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel})
+}
+
+// inData says how a data directory tells of another network than b.
+func (b *Baseline) inData(s generation.Summary) []string {
+	rest := *b
+	rest.Devices = nil // nobody has told of any
+	return rest.unlike(s)
 }
 
 // unlike says how a capture does not fit the network that ran.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
@@ -134,7 +135,7 @@ func mayStart(in readiness.Input, node string) error {
 		return &network.RefusedError{What: "start", Why: why, Remedy: remedy}
 	}
 	if in.Recorded == "" {
-		return refuse("no node of this network was ever seen active, so none is known to hold it",
+		return refuse("it is not on record which node was active last",
 			"start Zigbee2MQTT by hand on the node whose devices are paired")
 	}
 	if node != in.Recorded {
@@ -173,7 +174,7 @@ func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, er
 	if err := e.guard(got.Summary); err != nil {
 		return nil, err
 	}
-	e.facts.KeyFingerprint = got.Summary.KeyFingerprint
+	e.facts.Data = &got.Summary
 	return []string{fmt.Sprintf("nobody is active; the data of %s is whole, %d devices", s.Node, got.Summary.Devices)}, nil
 }
 
@@ -184,10 +185,11 @@ func (e *execution) raiseOwn(ctx context.Context, s plan.Step) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := e.holdsItsData(kept); err != nil {
+	margin, err := e.holdsItsData(kept)
+	if err != nil {
 		return nil, err
 	}
-	saw, err := e.loadRaised(ctx, s, kept)
+	saw, err := e.loadRaised(ctx, s, kept, margin)
 	if err != nil {
 		return nil, err
 	}
@@ -196,8 +198,8 @@ func (e *execution) raiseOwn(ctx context.Context, s plan.Step) ([]string, error)
 }
 
 // loadRaised brings img with raised counters onto the stick, whatever a load that was
-// cut off has left there.
-func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Image) ([]string, error) {
+// cut off has left there. margin is for link keys.
+func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Image, margin uint32) ([]string, error) {
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
@@ -213,10 +215,10 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
-	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(counters.NWK, time.Now()) }); err != nil {
+	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Held(counters.NWK) }); err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(linkMargin)
+	floors, err := e.floors(margin)
 	if err != nil {
 		return nil, err
 	}
@@ -257,25 +259,50 @@ func (e *execution) wholeStick(ctx context.Context, s plan.Step) ([]string, erro
 	if kept.Resumable() != nil {
 		return []string{"its memory was not whole before either"}, nil
 	}
-	return e.loadRaised(ctx, s, kept)
+	return e.loadRaised(ctx, s, kept, unreadMargin)
 }
 
 // holdsItsData compares the stick with the data beside it, and makes what it holds the
-// identity that Zigbee2MQTT must tell afterwards.
-func (e *execution) holdsItsData(img *nvimage.Image) error {
+// identity that Zigbee2MQTT must tell afterwards. It returns the margin for link keys.
+func (e *execution) holdsItsData(img *nvimage.Image) (margin uint32, err error) {
 	if err := img.Resumable(); err != nil {
-		return fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with: %w", err)
+		return 0, fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with: %w", err)
 	}
 	id, err := img.Identity()
 	if err != nil {
-		return err
-	}
-	if key := e.facts.KeyFingerprint; key != "" && key != id.Key.Fingerprint() {
-		return &network.RefusedError{What: "start", Why: fmt.Sprintf("the network key in the data directory (%s) is not the one on the stick (%s)", key, id.Key.Fingerprint()),
-			Remedy: "see that this is the stick that belongs to this host"}
+		return 0, err
 	}
 	e.facts.Before = &Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel}
-	return nil
+	refuse := func(why string) (uint32, error) {
+		return 0, &network.RefusedError{What: "start", Why: why, Remedy: "see that this is the stick that belongs to this host"}
+	}
+	data := e.facts.Data
+	if key := data.KeyFingerprint; key != "" && key != id.Key.Fingerprint() {
+		return refuse(fmt.Sprintf("the network key in the data directory (%s) is not the one on the stick (%s)", key, id.Key.Fingerprint()))
+	}
+	if diff := e.facts.Before.inData(*data); len(diff) > 0 {
+		return refuse("the stick and the data directory tell of two networks: " + strings.Join(diff, ", "))
+	}
+	return e.noOlder(img, data.BackupCounter)
+}
+
+// noOlder refuses a stick that is behind the backup which Zigbee2MQTT has made of it: it
+// was put back to an earlier state, or is another one. With a person's consent its
+// counters are lifted far.
+func (e *execution) noOlder(img *nvimage.Image, backup zigbee.FrameCounter) (margin uint32, err error) {
+	c, err := img.Counters()
+	if err != nil {
+		return 0, err
+	}
+	if c.NWK >= backup {
+		return linkMargin, nil
+	}
+	if !e.plan.Accept {
+		return 0, &network.RefusedError{What: "start",
+			Why:    fmt.Sprintf("what is on the stick is older than the data beside it: its frame counter is %d, and Zigbee2MQTT has seen %d", c.NWK, backup),
+			Remedy: "put the stick back that served last; if there is no other, say so with --accept-change, and expect that devices paired since do not answer"}
+	}
+	return unreadMargin, e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Held(backup).Doubted() })
 }
 
 // proveStart asks whoever can be asked. That nobody answers yet is told and no reason

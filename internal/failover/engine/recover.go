@@ -38,8 +38,13 @@ func (c *Controller) recover(ctx context.Context, n *Network, w Watch) error {
 // seen now allows. A target that has served for long is not taken back: that would
 // cost the home what happened since. Then a person is asked.
 func (e *execution) takeUp(ctx context.Context) Ended {
-	if _, more := e.prog.NextForward(); !more {
+	switch _, more := e.prog.NextForward(); {
+	case !more:
 		return e.end(plan.Completed, nil)
+	case e.plan.Kind == plan.KindStop:
+		return e.takeUpStop(ctx)
+	case e.prog.DoneAct(plan.ActRecord): // the home may have moved on since: never back
+		return e.finish(ctx)
 	}
 	target, seen := e.sight(ctx)
 	e.lenient = e.lenient || target.Served
@@ -56,6 +61,38 @@ func (e *execution) takeUp(ctx context.Context) Ended {
 		return e.end(plan.Completed, nil)
 	case errors.As(err, &halt) || target.Served:
 		return e.open("finish the move", err)
+	}
+	return e.walkBack(ctx, err)
+}
+
+// finish does what is left of a run that cannot be taken back.
+func (e *execution) finish(ctx context.Context) Ended {
+	if err := e.forward(ctx); err != nil {
+		return e.open("finish it", err)
+	}
+	return e.end(plan.Completed, nil)
+}
+
+// takeUpStop silences a node whose Zigbee2MQTT has ended, as was asked for. One that
+// goes on running, or cannot be looked at, is left alone: whoever wants it stopped asks
+// again.
+func (e *execution) takeUpStop(ctx context.Context) Ended {
+	x, err := e.net.node(e.plan.From)
+	if err != nil || !e.prog.BegunAct(plan.ActStop) {
+		return e.walkBack(ctx, err)
+	}
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.net.Timing.Stop)
+	defer cancel()
+	if _, err := awaitNode(look, x, network.Observation.Stopped); err != nil {
+		return e.walkBack(ctx, err)
+	}
+	err = e.forward(ctx)
+	var halt *haltError
+	switch {
+	case err == nil:
+		return e.end(plan.Completed, nil)
+	case errors.As(err, &halt):
+		return e.open("finish the stop", err)
 	}
 	return e.walkBack(ctx, err)
 }

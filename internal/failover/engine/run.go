@@ -135,7 +135,7 @@ func (e *execution) execute(ctx context.Context) Ended {
 		return e.end(plan.Completed, nil)
 	}
 	var halt *haltError
-	if errors.As(err, &halt) {
+	if errors.As(err, &halt) || e.prog.DoneAct(plan.ActRecord) { // what is on record is not taken back
 		return Ended{Run: e.plan.ID, Outcome: plan.NeedsHelp, Plan: e.plan, Facts: e.facts, Err: err}
 	}
 	return e.walkBack(ctx, err)
@@ -164,12 +164,12 @@ func (e *execution) forward(ctx context.Context) error {
 }
 
 // step does one step. Once the home is dark, an interruption no longer cuts a step
-// short: it ends at the step's own boundary.
+// short: it ends at the step's own boundary. What comes after a start is done whole.
 func (e *execution) step(ctx context.Context, s plan.Step) error {
 	if err := e.note(plan.EventBegin, s, nil, "", 0); err != nil {
 		return &haltError{err}
 	}
-	if s.Dark {
+	if s.Dark || e.prog.BegunAct(plan.ActStart) {
 		ctx = context.WithoutCancel(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Budget)

@@ -44,6 +44,9 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 			return e.unsettled(s, cause, err)
 		}
 	}
+	if e.plan.Kind == plan.KindStop { // nothing of a stop is taken back but what it did to the next boot
+		return e.end(plan.GivenUp, cause)
+	}
 	return e.end(plan.RolledBack, cause)
 }
 

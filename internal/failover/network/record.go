@@ -15,8 +15,9 @@ type Record struct {
 	// Silent tells when a stick was last read in HOLD; a node that was started
 	// since is not in it.
 	Silent map[string]time.Time `json:"silent,omitempty"`
-	// AtBoot: the active node starts at boot, so whoever takes over shall too.
-	AtBoot bool `json:"at_boot,omitempty"`
+	// BootOwed: the start at boot was taken from the node that served the home and given
+	// to nobody yet, so whoever serves it next shall have it.
+	BootOwed bool `json:"boot_owed,omitempty"`
 	// Unproven says what could not be proven when Active took over, "" when all was.
 	Unproven string `json:"unproven,omitempty"`
 }

@@ -9,6 +9,7 @@
 // The package is pure; now is an argument. What it cannot see its owner must tell:
 //
 //   - every look at the coordinator that is on air, or was until just now: Captured;
+//   - every look at one that was silent since: Held;
 //   - every counter about to be used, before it is: Activated, Booted;
 //   - that clock or memory are in doubt (the clock was set, the controller has just
 //     started or was restored from a backup): Doubted;
@@ -51,6 +52,13 @@ type Odometer struct {
 func (o Odometer) Captured(saved zigbee.FrameCounter, at time.Time) Odometer {
 	o = o.sampled(saved, at)
 	return o.reached(saved.Add(Lag), at)
+}
+
+// Held takes note of a counter that a stick has saved which was silent for a while. What
+// others may have used meanwhile it does not tell, so the age of what is known stays.
+func (o Odometer) Held(saved zigbee.FrameCounter) Odometer {
+	o.Highest = max(o.Highest, saved.Add(Lag))
+	return o
 }
 
 // Activated takes note of a counter that is about to be written onto a stick that

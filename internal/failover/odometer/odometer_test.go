@@ -36,6 +36,7 @@ func TestFloor(t *testing.T) {
 		{"adds a million in doubt", captured.Doubted(), after(time.Hour), highest + 1_000_000},
 		{"is not lowered by doubt", captured.Doubted(), after(30 * 24 * time.Hour), highest + 2*30*86_400},
 		{"believes the next capture", captured.Doubted().Captured(50_000, after(-time.Hour)), after(-time.Hour), highest + 10_000},
+		{"is not made young by a stick that was silent", captured.Held(60_000), after(24 * time.Hour), 60_000 + odometer.Lag + 2*86_400},
 		{"follows an activation", captured.Activated(70_000, after(time.Minute)), after(2 * time.Minute), 71_250 + 10_000},
 		{"is not made young by an activation below it", captured.Activated(20, after(24*time.Hour)), after(24 * time.Hour), highest + 2*86_400},
 		{"follows a boot", captured.Booted(), noon, highest + odometer.BootSkip + 10_000},

@@ -7,7 +7,7 @@ import "fmt"
 // what was asked for, so nothing of it is taken back.
 func StopNode(network, node string, active bool, t Timing) Plan {
 	p := Plan{Kind: KindStop, Network: network, From: node}
-	p.disable(node, "")
+	p.disable(node, fmt.Sprintf("let Zigbee2MQTT on %s start at boot again, if it did and goes on running", node))
 	p.add(Step{Act: ActStop, Node: node, Budget: t.Stop, Dark: active,
 		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", node),
 		Check: "its process is gone and nobody holds the stick"})

@@ -133,6 +133,16 @@ func (p Progress) BeganAct(a Act) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// DoneAct says whether a step of that kind is done.
+func (p Progress) DoneAct(a Act) bool {
+	for _, s := range p.Plan.Steps {
+		if _, ok := p.Done[s.ID]; ok && s.Act == a {
+			return true
+		}
+	}
+	return false
+}
+
 // UndoneAct says whether a step of that kind was taken back.
 func (p Progress) UndoneAct(a Act) bool {
 	for _, s := range p.Plan.Steps {

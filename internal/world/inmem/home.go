@@ -115,6 +115,35 @@ func (h *Home) onAirLocked() []string {
 	return out
 }
 
+// AtBoot names the hosts that start Zigbee2MQTT at boot.
+func (h *Home) AtBoot() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var out []string
+	for _, x := range h.hosts {
+		if x.boot == "yes" {
+			out = append(out, x.name)
+		}
+	}
+	return out
+}
+
+// PowerCut reboots every host with its stick.
+func (h *Home) PowerCut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, x := range h.hosts {
+		x.tickLocked()
+		x.running = false
+		x.resetLocked()
+	}
+	for _, x := range h.hosts {
+		if x.boot == "yes" {
+			x.startLocked()
+		}
+	}
+}
+
 // Works says whether a device hears and is heard: a host runs, alone, with a
 // counter that devices accept.
 func (h *Home) Works() bool {

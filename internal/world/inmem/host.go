@@ -46,6 +46,7 @@ type Host struct {
 
 	data, staging, previous map[string]string
 	mark                    string
+	filed                   *nvimage.Image    // what the data tells of, when the stick was swapped
 	editedKey               string            // fingerprint of a key edited in the configuration since
 	promoted                string            // run of the last promotion
 	loads                   map[string]string // image hash by run
@@ -78,6 +79,11 @@ func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
 
 // EditKey makes the configuration name another network key than the stick holds.
 func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
+
+// SetAtBoot is a person who changes whether Zigbee2MQTT starts at boot.
+func (x *Host) SetAtBoot(yes bool) {
+	x.locked(func() { x.boot = map[bool]string{true: "yes", false: "no"}[yes] })
+}
 
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
@@ -115,6 +121,9 @@ func (x *Host) Stick() *nvimage.Image {
 	x.locked(func() { out = x.nv.Clone() })
 	return out
 }
+
+// SetSwapped swaps the stick, and the data directory goes on telling of the old one.
+func (x *Host) SetSwapped(nv *nvimage.Image) { x.locked(func() { x.filed, x.nv = x.nv, nv }) }
 
 // SetNV swaps the stick for one with another memory.
 func (x *Host) SetNV(nv *nvimage.Image) { x.locked(func() { x.nv = nv }) }

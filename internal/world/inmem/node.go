@@ -10,10 +10,12 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -29,6 +31,7 @@ func (x *Host) Observe(ctx context.Context) (o network.Observation, err error) {
 func (x *Host) StopService(ctx context.Context) error {
 	return x.do(ctx, engine.OpStop, func() error {
 		x.wanted = false
+		x.backUpLocked()
 		switch {
 		case x.stuck || !x.running:
 		case x.endWait > 0:
@@ -40,6 +43,14 @@ func (x *Host) StopService(ctx context.Context) error {
 	})
 }
 
+// backUpLocked is Zigbee2MQTT's closing backup: it writes down what the stick has saved.
+func (x *Host) backUpLocked() {
+	if c, err := x.nv.Counters(); err == nil && x.running {
+		x.data = maps.Clone(x.data)
+		x.data["coordinator_backup.json"] = fmt.Sprint(uint32(c.NWK))
+	}
+}
+
 // StartService starts Zigbee2MQTT.
 func (x *Host) StartService(ctx context.Context) error {
 	return x.do(ctx, engine.OpStart, func() error { x.wanted = true; x.startLocked(); return nil })
@@ -48,7 +59,21 @@ func (x *Host) StartService(ctx context.Context) error {
 // SetAutostart changes what Observe says of the next boot.
 func (x *Host) SetAutostart(ctx context.Context, on bool) error {
 	op := map[bool]engine.Op{true: engine.OpEnable, false: engine.OpDisable}[on]
-	return x.do(ctx, op, func() error { x.boot = map[bool]string{true: "yes", false: "no"}[on]; return nil })
+	return x.do(ctx, op, func() error { x.bootLocked(on); return nil })
+}
+
+// bootLocked notes a start at boot given to a node that does not serve the home, or to
+// a second one: the next power cut would put it on air.
+func (x *Host) bootLocked(on bool) {
+	if on && !x.running {
+		x.home.violateLocked("I1: %s shall start at boot and does not run", x.name)
+	}
+	for _, other := range x.home.hosts {
+		if on && other != x && other.boot == "yes" {
+			x.home.violateLocked("I1: %s shall start at boot as %s does", x.name, other.name)
+		}
+	}
+	x.boot = map[bool]string{true: "yes", false: "no"}[on]
 }
 
 var errHelper = errors.New("the stick is held by znp-helper (pid 7)")
@@ -166,7 +191,14 @@ func (x *Host) Capture(ctx context.Context, depot engine.Depot) (c network.Captu
 		c.Files = append(c.Files, f)
 	}
 	c.Summary = generation.Summary{Devices: len(x.home.Devices)}
-	if id, err := x.Stick().Identity(); err == nil {
+	if n, err := strconv.ParseUint(data["coordinator_backup.json"], 10, 32); err == nil {
+		c.Summary.BackupCounter = zigbee.FrameCounter(n)
+	}
+	stick := x.Stick()
+	if x.filed != nil {
+		stick = x.filed
+	}
+	if id, err := stick.Identity(); err == nil {
 		c.Summary.PanID, c.Summary.Coordinator, c.Summary.KeyFingerprint = id.PanID.String(), id.IEEE.String(), id.Key.Fingerprint()
 		if x.editedKey != "" {
 			c.Summary.KeyFingerprint = x.editedKey
