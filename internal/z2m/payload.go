@@ -89,9 +89,13 @@ func marker(raw json.RawMessage) string {
 // A Response is the answer to a bridge request.
 type Response struct {
 	OK          bool
-	Error       string
+	Error       string // shortened
 	Transaction string // that of the request, when it had one
 }
+
+// longestError is how much of an error is kept, in characters: anybody at the broker may
+// have written it.
+const longestError = 300
 
 // ParseResponse reads bridge/response/….
 func ParseResponse(payload []byte) (Response, error) {
@@ -104,6 +108,9 @@ func ParseResponse(payload []byte) (Response, error) {
 		return Response{}, fmt.Errorf("bridge/response: %w", err)
 	}
 	r := Response{OK: p.Status == "ok", Error: p.Error}
+	if said := []rune(r.Error); len(said) > longestError {
+		r.Error = string(said[:longestError]) + "…"
+	}
 	_ = json.Unmarshal(p.Transaction, &r.Transaction) // one that is no string is not ours
 	return r, nil
 }

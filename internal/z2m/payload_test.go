@@ -129,3 +129,10 @@ func FuzzPayloads(f *testing.F) {
 		_ = z2m.HasProperty(payload, "state")
 	})
 }
+
+func TestEndlessErrorsAreCut(t *testing.T) {
+	r, err := z2m.ParseResponse(fmt.Appendf(nil, `{"status":"error","error":%q}`, strings.Repeat("ü", 1_000_000)))
+	if err != nil || len(r.Error) > 1000 || !strings.HasSuffix(r.Error, "ü…") {
+		t.Errorf("%d bytes, %v", len(r.Error), err)
+	}
+}

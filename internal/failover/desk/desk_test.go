@@ -266,3 +266,19 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestEndlessTexts: what a host says at great length is told in short.
+func TestEndlessTexts(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := opened(t, newFake(t, "home"), t.TempDir())
+		o.engine.set("home", func(h *fakeHome) {
+			h.refuse = &network.RefusedError{What: "switchover", Why: strings.Repeat("no ", 1<<20), Remedy: strings.Repeat("y", 1<<20)}
+		})
+		if _, err := o.Ask(context.Background(), desk.Request{Verb: desk.Switchover}); err == nil {
+			t.Fatal("not refused")
+		}
+		if ev := o.last(status.EventRefused); len(ev.Text) > 2000 || len(ev.Fix) > 2000 {
+			t.Errorf("told in %d and %d bytes", len(ev.Text), len(ev.Fix))
+		}
+	})
+}

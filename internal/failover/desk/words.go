@@ -11,8 +11,9 @@ import (
 	"z2mha/internal/failover/status"
 )
 
-// longest is how much of a text from outside is shown, in characters.
-const longest = 200
+// longest is how much of a text from outside is shown, in characters; longestTold is how
+// much an event says, which may quote several: the journal has all of it.
+const longest, longestTold = 200, 1000
 
 // oneLine makes a text from outside fit to be shown and journaled: without control
 // characters, and not endless.
@@ -30,8 +31,14 @@ func oneLine(s string) string {
 	return s
 }
 
-// flat puts what errors say in several lines into one.
-func flat(s string) string { return strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ") }
+// flat puts what errors say in several lines into one that is not endless.
+func flat(s string) string {
+	s = strings.ReplaceAll(strings.TrimSpace(s), "\n", "; ")
+	if r := []rune(s); len(r) > longestTold {
+		s = string(r[:longestTold]) + "…"
+	}
+	return s
+}
 
 // sentence begins with a capital and ends with a full stop. It is not for what begins
 // with a name.
