@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -15,8 +14,6 @@ import (
 	"z2mha/internal/bus"
 	"z2mha/internal/config"
 	"z2mha/internal/failover/desk"
-	"z2mha/internal/failover/engine"
-	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/discovery"
 	"z2mha/internal/homeassistant/entities"
@@ -83,83 +80,17 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	return h, nil
 }
 
-// afterRestore makes a state directory that came out of a backup safe to work with:
-// its counters are doubted, a run that was open then is set aside, and its networks
-// are held until a person has looked.
+// afterRestore recognises a state directory that came out of a backup.
 func (h *house) afterRestore(state string, records *memory.Memory) error {
 	if h.resumed { // a backup may be being packed just now
 		return nil
 	}
-	d := backup.Dir{State: state}
-	yes, marker, err := d.Restored()
+	marker, err := takeUpRestored(h.cfg, state, records)
 	if err != nil {
 		return err
 	}
-	if !yes {
-		return d.Clear()
-	}
-	if err := d.Adopt(); err != nil {
-		return err
-	}
-	for _, n := range h.cfg.Networks {
-		if err := doubt(n.Name, state, marker, records); err != nil {
-			return fmt.Errorf("take up network %s after a restore: %w", n.Name, err)
-		}
-	}
-	h.restored = &marker
-	return d.Clear()
-}
-
-func doubt(net, state string, marker backup.Marker, records *memory.Memory) error {
-	var disk durable.Disk
-	r, err := records.Load(net)
-	if err != nil {
-		return err
-	}
-	r.Network, r.Odometer, r.Silent = net, r.Odometer.Doubted(), nil
-	if err := records.Save(r); err != nil {
-		return err
-	}
-	if err := setAside(net, journal.New(filepath.Join(state, "runs"), disk)); err != nil {
-		return err
-	}
-	return holds.New(filepath.Join(state, "holds"), disk).Save(net,
-		status.Hold{On: true, Since: time.Now(), By: "z2mha, because its data came out of " + whichBackup(marker)})
-}
-
-func whichBackup(m backup.Marker) string {
-	if m.At.IsZero() {
-		return "a backup"
-	}
-	return "a backup of " + m.At.Format(time.DateTime)
-}
-
-// setAside ends the run that was open when the backup was made: what it was about to
-// do belongs to another day.
-func setAside(net string, j engine.Journal) error {
-	runs, err := j.Runs(net)
-	if err != nil {
-		return err
-	}
-	for _, id := range runs {
-		entries, err := j.Load(net, id)
-		if err != nil {
-			return err
-		}
-		prog, err := plan.Replay(entries)
-		if err != nil || prog.Ended() {
-			continue
-		}
-		run, err := j.Open(net, id)
-		if err != nil {
-			return err
-		}
-		err = run.Append(plan.Entry{Seq: prog.Seq + 1, At: time.Now(), Run: id, Event: plan.EventEnded, Note: string(plan.GivenUp)})
-		if err = errors.Join(err, run.Close()); err != nil {
-			return err
-		}
-	}
-	return nil
+	h.restored = marker
+	return backup.Dir{State: state}.Clear()
 }
 
 func nodesOf(cfg *config.Config) map[string][]desk.Node {

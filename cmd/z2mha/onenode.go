@@ -24,23 +24,24 @@ func stopCommand(f *flags) *cobra.Command {
 	return oneNodeCommand(f, "stop NODE", "Stop Zigbee2MQTT on one node and silence its stick",
 		"Stop Zigbee2MQTT on one node, reset its stick and read back that it is silent. When that is the active node the home\n"+
 			"has no Zigbee until a node is started again. The node is also kept from starting at boot.",
-		oneNodeVerb{(*engine.Controller).StopNode, (*engine.Controller).PlanStop})
+		oneNodeVerb{do: (*engine.Controller).StopNode, preview: (*engine.Controller).PlanStop})
 }
 
 func startCommand(f *flags) *cobra.Command {
 	return oneNodeCommand(f, "start [NODE]", "Start the node that was active last, when nobody is",
 		"Start Zigbee2MQTT on the node that was active last, while nobody is. All other sticks are proven silent first, and the\n"+
 			"counters on the node's own stick are raised above everything the network may have used.",
-		oneNodeVerb{(*engine.Controller).StartNode, (*engine.Controller).PlanStart})
+		oneNodeVerb{accept: true, do: (*engine.Controller).StartNode, preview: (*engine.Controller).PlanStart})
 }
 
 type oneNodeVerb struct {
+	accept  bool // it may take data that are unlike the last copy
 	do      func(*engine.Controller, context.Context, engine.Request, engine.Watch) (engine.Ended, error)
 	preview func(*engine.Controller, context.Context, string, string) (plan.Plan, []engine.Explained, error)
 }
 
 func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.Command {
-	var dryRun bool
+	var dryRun, accept bool
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -62,12 +63,16 @@ func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.
 					}
 					return err
 				}
-				ended, err := verb.do(c, cmd.Context(), engine.Request{Network: f.network, To: node, Reason: byHand}, teller(cmd).Watch)
+				ended, err := verb.do(c, cmd.Context(), engine.Request{Network: f.network, To: node, Reason: byHand, AcceptChange: accept}, teller(cmd).Watch)
 				return errors.Join(err, endedError(ended))
 			})
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	if verb.accept {
+		cmd.Flags().BoolVar(&accept, "accept-change", false,
+			"start although its data are unlike the last copy, or its stick is older than its data")
+	}
 	return cmd
 }
 

@@ -91,7 +91,7 @@ func withController(ctx context.Context, f *flags, lock bool, do func(*engine.Co
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	app, err := wire(ctx, cfg, once(lock, log), log)
+	app, err := wire(ctx, cfg, once(cfg, lock, log), log)
 	if err != nil {
 		return err
 	}

@@ -54,9 +54,17 @@ type wiring struct {
 	opened func(state string, m *memory.Memory) error
 }
 
-// once is the wiring of a command, which ends when the broker cannot be reached.
-func once(lock bool, log *slog.Logger) wiring {
-	return wiring{lock: lock, connect: func(ctx context.Context, m config.MQTT) (*bus.Conn, error) {
+// once is the wiring of a command, which ends when the broker cannot be reached. One
+// that will act recognises a state that came out of a backup, as the server does.
+func once(cfg *config.Config, lock bool, log *slog.Logger) wiring {
+	opened := func(state string, m *memory.Memory) error {
+		if !lock {
+			return nil
+		}
+		_, err := takeUpRestored(cfg, state, m)
+		return err
+	}
+	return wiring{lock: lock, opened: opened, connect: func(ctx context.Context, m config.MQTT) (*bus.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, brokerPatience)
 		defer cancel()
 		c := busConfig(m, log)

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"z2mha/internal/backup"
+	"z2mha/internal/bus"
+	"z2mha/internal/config"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/odometer"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/holds"
+	"z2mha/internal/storage/journal"
+	"z2mha/internal/storage/memory"
+)
+
+// restoredState is a state directory that came out of a backup, in which attic was
+// active and a run was open.
+func restoredState(t *testing.T) string {
+	t.Helper()
+	var disk durable.Disk
+	was := t.TempDir()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(memory.New(filepath.Join(was, "records"), disk).Save(network.Record{Network: "home", Active: "attic", Since: time.Now(),
+		Silent: map[string]time.Time{"cellar": time.Now()}, Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
+	data, err := json.Marshal(plan.Switchover("home", "attic", "cellar", nil, plan.DefaultTiming()))
+	must(err)
+	run, err := journal.New(filepath.Join(was, "runs"), disk).Create(
+		plan.Entry{Seq: 1, At: time.Now(), Run: "20260101T000000.000-switchover", Event: plan.EventPlanned, Data: data}, "home")
+	must(err)
+	must(run.Close())
+	must(backup.Dir{State: was}.Clear())
+	state := filepath.Join(t.TempDir(), "state")
+	must(os.CopyFS(state, os.DirFS(was)))
+	return state
+}
+
+// What was active when the backup was made is not what was active last, and a command
+// must know that as well as the server.
+func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
+	cfg := &config.Config{State: restoredState(t), Networks: []config.Network{{Name: "home"}}}
+	w := once(cfg, true, slog.New(slog.DiscardHandler))
+	w.connect = func(context.Context, config.MQTT) (*bus.Conn, error) { return nil, os.ErrDeadlineExceeded }
+	if _, err := wire(context.Background(), cfg, w, slog.New(slog.DiscardHandler)); err == nil {
+		t.Fatal("there is no broker")
+	}
+	var disk durable.Disk
+	r, err := memory.New(filepath.Join(cfg.State, "records"), disk).Load("home")
+	if err != nil || r.Active != "" || len(r.Silent) != 0 || !r.Odometer.Doubt || r.Odometer.Highest < 50_000 {
+		t.Errorf("record %+v, %v", r, err)
+	}
+	if who, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Held("home"); err != nil || !strings.Contains(who, "backup") {
+		t.Errorf("held: %q, %v", who, err)
+	}
+	j := journal.New(filepath.Join(cfg.State, "runs"), disk)
+	entries, err := j.Load("home", "20260101T000000.000-switchover")
+	if err != nil || entries[len(entries)-1].Event != plan.EventEnded {
+		t.Errorf("journal %v, %v", entries, err)
+	}
+	if again, _, err := (backup.Dir{State: cfg.State}).Restored(); err != nil || again {
+		t.Errorf("restored again: %t, %v", again, err)
+	}
+}
