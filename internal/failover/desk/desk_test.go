@@ -282,3 +282,31 @@ func TestEndlessTexts(t *testing.T) {
 		}
 	})
 }
+
+// TestManyRefusals: somebody who asks again and again does not push out what happened.
+func TestManyRefusals(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		o := opened(t, newFake(t, "home"), t.TempDir())
+		o.ask(desk.Request{Verb: desk.Hold, By: "Anna"})
+		flood := func() {
+			for range 2 * status.MaxEvents {
+				if _, err := o.Ask(context.Background(), desk.Request{Verb: desk.Sync, By: "MQTT"}); err == nil {
+					t.Fatal("not refused")
+				}
+			}
+		}
+		flood()
+		time.Sleep(time.Hour)
+		flood()
+		kept := map[status.EventType]int{}
+		for _, ev := range o.network("home").Events {
+			kept[ev.Type]++
+		}
+		if kept[status.EventHoldSet] != 1 || kept[status.EventRefused] != 10 {
+			t.Errorf("kept %v", kept)
+		}
+		if told := strings.Count(o.toldTypes(), "refused"); told != 4*status.MaxEvents {
+			t.Errorf("told %d refusals", told)
+		}
+	})
+}

@@ -21,7 +21,11 @@ type dossier struct {
 	redundant *bool             // last word on it, nil when it was never known
 	split     bool              // two speak, and that was told
 	helpTold  string            // last cry for help
-	recoverAt time.Time         // when a run that was cut off is tried again; zero for never
+
+	refusedFrom time.Time // since when refusals are counted
+	refused     int       // and how many there were
+
+	recoverAt time.Time // when a run that was cut off is tried again; zero for never
 
 	jobs     chan *job                  // one place: there is one job at most
 	previews chan func(context.Context) // carried out between looks and runs

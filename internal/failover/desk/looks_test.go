@@ -333,6 +333,7 @@ func TestSlowListener(t *testing.T) {
 			if _, err := o.Ask(t.Context(), desk.Request{Verb: "nonsense"}); err == nil {
 				t.Fatal("not refused")
 			}
+			synctest.Wait()
 		}
 		if got := strings.Count(o.toldTypes(), "refused"); got != many {
 			t.Errorf("the quick one heard %d", got)
@@ -346,6 +347,10 @@ func TestSlowListener(t *testing.T) {
 		synctest.Wait()
 		if heard < 1001 {
 			t.Errorf("the slow one has caught up and heard %d", heard)
+		}
+		for range status.MaxEvents {
+			o.ask(desk.Request{Verb: desk.Hold})
+			o.ask(desk.Request{Verb: desk.Release})
 		}
 		if n := o.network("home"); len(n.Events) != status.MaxEvents {
 			t.Errorf("%d events are shown", len(n.Events))

@@ -283,8 +283,9 @@ func (d *Desk) tell(f *dossier, ev status.Event) {
 	d.touch()
 }
 
-// worthKeeping leaves out single steps, and protection that is merely interrupted by a
-// run: the run's own events say that.
+// worthKeeping leaves out single steps, protection that is merely interrupted by a run,
+// since the run's own events say that, and refusals by the dozen: an automation that asks
+// again and again shall not push out what happened.
 func (f *dossier) worthKeeping(ev status.Event) bool {
 	switch ev.Type {
 	case status.EventStepBegun, status.EventStepDone, status.EventStepFailed, status.EventStepUndone:
@@ -294,6 +295,18 @@ func (f *dossier) worthKeeping(ev status.Event) bool {
 			return false
 		}
 		f.kept = ev.Is
+	case status.EventRefused:
+		if ev.At.Sub(f.refusedFrom) > refusedSpan {
+			f.refusedFrom, f.refused = ev.At, 0
+		}
+		f.refused++
+		return f.refused <= maxRefused
 	}
 	return true
 }
+
+// maxRefused refusals are kept within refusedSpan; the others are only told.
+const (
+	maxRefused  = 5
+	refusedSpan = 10 * time.Minute
+)
