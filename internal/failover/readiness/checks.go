@@ -21,7 +21,7 @@ func (a *assessor) reachable() {
 		switch {
 		case v.Err != nil:
 			c.Evidence = v.Err.Error()
-			c.Fix = fmt.Sprintf("make %s reachable and run `z2mha preflight` again", v.Name)
+			c.Fix = fmt.Sprintf("make %s reachable", v.Name)
 		default:
 			c.Evidence = "answered"
 		}
@@ -30,7 +30,7 @@ func (a *assessor) reachable() {
 	if a.in.Unfinished != "" {
 		a.add(Check{ID: "unfinished", What: "no earlier run was cut off", Warning: true,
 			Evidence: "run " + a.in.Unfinished + " was cut off",
-			Fix:      "the next `z2mha switchover` or `z2mha sync` finishes it or takes it back first"})
+			Fix:      "it is finished or taken back before anything else is done"})
 	}
 }
 
