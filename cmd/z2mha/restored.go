@@ -55,7 +55,7 @@ func doubt(net, state string, marker backup.Marker, records *memory.Memory) erro
 		return err
 	}
 	return holds.New(filepath.Join(state, "holds"), disk).Save(net,
-		status.Hold{On: true, Since: time.Now(), By: "z2mha, because its data came out of " + whichBackup(marker)})
+		status.Hold{On: true, Person: true, Since: time.Now(), By: "z2mha, because its data came out of " + whichBackup(marker)})
 }
 
 func whichBackup(m backup.Marker) string {

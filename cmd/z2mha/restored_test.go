@@ -65,6 +65,9 @@ func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
 	if who, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Held("home"); err != nil || !strings.Contains(who, "backup") {
 		t.Errorf("held: %q, %v", who, err)
 	}
+	if h, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Load("home"); err != nil || !h.Person {
+		t.Errorf("an automation could release %+v, %v", h, err)
+	}
 	j := journal.New(filepath.Join(cfg.State, "runs"), disk)
 	entries, err := j.Load("home", "20260101T000000.000-switchover")
 	if err != nil || entries[len(entries)-1].Event != plan.EventEnded {
