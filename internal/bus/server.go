@@ -18,6 +18,7 @@ type server struct {
 	address        string // host:port
 	host           string
 	tls            *tls.Config // nil for mqtt://
+	caFile         string
 	scheme         string
 	user, password string
 }
@@ -29,7 +30,7 @@ func parseServer(cfg Config) (server, error) {
 	if err != nil || u.Hostname() == "" {
 		return server{}, errors.New("mqtt.server must look like mqtt://host:1883 or mqtts://host:8883")
 	}
-	s := server{host: u.Hostname(), scheme: u.Scheme, user: cfg.User, password: cfg.Password}
+	s := server{host: u.Hostname(), scheme: u.Scheme, user: cfg.User, password: cfg.Password, caFile: cfg.CAFile}
 	if s.user == "" && u.User != nil {
 		s.user = u.User.Username()
 		s.password, _ = u.User.Password()
@@ -82,7 +83,12 @@ func (s server) dial(ctx context.Context, dialer func(context.Context) (net.Conn
 	if err != nil || s.tls == nil {
 		return conn, err
 	}
-	secure := tls.Client(conn, s.tls)
+	settings, err := trust(s.caFile, s.host) // the file may have been replaced
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	secure := tls.Client(conn, settings)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("TLS: %w", err)
@@ -125,13 +131,22 @@ func (e *UnreachableError) remedy() string {
 	var plain tls.RecordHeaderError
 	switch {
 	case errors.As(e.Err, &authority):
-		return "mqtt.ca: nobody we trust has signed its certificate"
+		return "mqtt.ca: nobody we trust has signed its certificate" + signedBy(authority.Cert) +
+			"; copy the certificate of that authority (PEM) to this machine and name its file"
 	case errors.As(e.Err, &name):
 		return "mqtt.server: its certificate is for another name"
 	case errors.As(e.Err, &plain):
 		return "mqtt.server: this port does not speak TLS, so it may be mqtt:// instead of mqtts://"
 	}
 	return "mqtt.server and that the broker runs"
+}
+
+// signedBy names the authority that must be trusted. The name comes from the broker.
+func signedBy(cert *x509.Certificate) string {
+	if cert == nil {
+		return ""
+	}
+	return fmt.Sprintf(", it is %.100q", cert.Issuer.String())
 }
 
 // refusal sorts what went wrong while connecting.
