@@ -1,12 +1,22 @@
 package web
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // An Overview is the first page: all networks.
 type Overview struct {
 	Networks []Network // none yet: the page leads to the set-up
 	Notices  []Notice
 	CanAct   bool // whether buttons are drawn at all
+}
+
+// unread says that no network is shown for another reason than that none was set up.
+func (o Overview) unread() bool {
+	wrong := slices.ContainsFunc(o.Notices, func(n Notice) bool { return n.State == LightBad })
+	first := slices.ContainsFunc(o.Notices, func(n Notice) bool { return n.Link.Href == "setup" })
+	return len(o.Networks) == 0 && wrong && !first
 }
 
 // A Network is one network on the overview.

@@ -17,6 +17,7 @@ var words = struct {
 	Plan, Commands, Close, Cancel, TypeWord, Interruption      string
 	Failed                                                     string
 	NothingYet, NothingYetWhy, SetUpFirst, Back                string
+	NothingNow, NothingNowWhy                                  string
 	Key, KeyWhy, Fingerprint, NoKey, Copy, Copied, CopyNow     string
 	Paste, PasteWhy, PasteDoes                                 string
 	Nodes, AddNode, AddNodeWhy, Look, LookChanges              string
@@ -91,6 +92,8 @@ var words = struct {
 	TypeWord:      "To go on, type the name:",
 	Interruption:  "What you will notice",
 	Failed:        "That did not work",
+	NothingNow:    "No network can be watched now.",
+	NothingNowWhy: "It goes on by itself once what is said above is put right.",
 	NothingYet:    "No network is set up yet.",
 	NothingYetWhy: "Two hosts with a stick each are all it takes. The set-up shows you what to paste where, and looks before it changes anything.",
 	SetUpFirst:    "Set up the first host",

@@ -9,6 +9,9 @@ import (
 func overviews() []Story {
 	return []Story{
 		overview("overview-empty", web.Overview{CanAct: true}),
+		overview("overview-unread", web.Overview{CanAct: true, Notices: []web.Notice{
+			{State: web.LightBad, What: "The Supervisor knows no MQTT broker: install the Mosquitto broker add-on and start it, or write a broker into the option mqtt."},
+		}}),
 		overview("overview-first-look", web.Overview{CanAct: true, Networks: []web.Network{firstLook()}}),
 		overview("overview-protected", web.Overview{CanAct: true, Networks: []web.Network{Home()}}),
 		overview("overview-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{Home()}}),
