@@ -35,13 +35,14 @@ type house struct {
 	traps    *snmp.Sender
 	restored *backup.Marker // the state came out of a backup; nil when not
 	resumed  bool           // this process has worked in that state before
+	panel    string         // path of our page that Home Assistant was told
 }
 
 // build puts a house together. Nothing acts before run.
 func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err error) {
 	var disk durable.Disk
 	log := s.log
-	h := &house{cfg: cfg, restored: s.restored[cfg.State]}
+	h := &house{cfg: cfg, restored: s.restored[cfg.State], panel: s.panelPath()}
 	_, h.resumed = s.restored[cfg.State]
 	topic, payload := entities.Will(cfg.HomeAssistant.BaseTopic)
 	connect := func(_ context.Context, m config.MQTT) (*bus.Conn, error) {
@@ -70,7 +71,7 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	h.entities = entities.New(entities.Config{
 		Bus: h.app.bus, Desk: h.desk, Log: log, Off: !cfg.HomeAssistant.Discovery,
 		Options: discovery.Options{
-			Prefix: cfg.HomeAssistant.Prefix, Base: cfg.HomeAssistant.BaseTopic, Version: version.Version, ConfigurationURL: s.configurationURL(),
+			Prefix: cfg.HomeAssistant.Prefix, Base: cfg.HomeAssistant.BaseTopic, Version: version.Version, ConfigurationURL: configurationURL(h.panel),
 			Origin: discovery.Origin{Name: "Zigbee2MQTT High Availability", Version: version.Version, SupportURL: "https://github.com/z2mha/z2mha"},
 		},
 		Shelf: file{filepath.Join(cfg.State, "entities.json"), disk},
@@ -116,16 +117,19 @@ func trapsOf(cfg *config.Config, log *slog.Logger) *snmp.Sender {
 	return snmp.New(snmp.Config{Receivers: to, Host: name, Log: log})
 }
 
-// run is the house's life. It returns when everything in it has ended.
+// run is the house's life. It returns when everything in it has ended. The desk ends
+// first, which brings a run that is under way to a safe point: the others tell of that.
 func (h *house) run(ctx context.Context, tell func(status.Event)) error {
 	cancelTraps := h.desk.Listen(h.traps.Tell)
 	defer cancelTraps()
 	cancelTell := h.desk.Listen(tell)
 	defer cancelTell()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.traps.Run(ctx) })
-	g.Go(func() error { return h.entities.Run(ctx) })
-	g.Go(func() error { return h.desk.Run(ctx) })
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	var g errgroup.Group
+	g.Go(func() error { return h.traps.Run(lasting) })
+	g.Go(func() error { return h.entities.Run(lasting) })
+	g.Go(func() error { defer end(); return h.desk.Run(ctx) })
 	return g.Wait()
 }
 

@@ -67,7 +67,7 @@ func inAddon(log *slog.Logger) surroundings {
 
 // superPatience is how long the Supervisor may take to name the broker before the
 // server goes on without.
-const superPatience = 20 * time.Second
+const superPatience = 10 * time.Second
 
 // broker is the override of the options, or what the Supervisor offers; nil when
 // there is neither, and then the error says what to do.
@@ -113,6 +113,9 @@ func (s *surroundings) load(ctx context.Context) (*config.Config, error) {
 	}
 	cfg, err := config.LoadWith(s.config, d)
 	if err != nil {
+		if _, peeked := s.peek(); peeked == nil && brokerErr != nil {
+			return nil, brokerErr // all that the file lacks
+		}
 		return nil, errors.Join(err, brokerErr)
 	}
 	if s.addon && s.options.MQTT.Server != "" {
