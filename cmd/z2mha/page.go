@@ -24,12 +24,18 @@ type place struct {
 	state    string // where our key is
 }
 
-// place is what the configuration says; false when it cannot be used.
+// place is what the configuration says; false when it cannot be used, but for its page:
+// a page that has a password is not open because something else is misspelt.
 func (s *server) place() (place, bool) {
 	at := place{address: s.around.listen, state: s.stateDir()}
 	cfg, err := s.around.peek()
-	if err == nil && !s.around.addon {
+	if s.around.addon {
+		return at, err == nil
+	}
+	if err == nil {
 		at.address, at.password = cfg.Page.Listen, cfg.Page.Password
+	} else if page, err := config.LoadPage(s.around.config); err == nil {
+		at.address, at.password = page.Listen, page.Password
 	}
 	return at, err == nil
 }

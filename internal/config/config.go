@@ -176,3 +176,23 @@ func (c *Config) warnReadable() {
 		Remedy: "run: chmod 600 " + strings.ReplaceAll(c.Path, " ", `\ `),
 	})
 }
+
+// LoadPage reads only how the page is served. Whatever else is wrong with the file does
+// not matter: a page that has a password keeps it. Errors are those of Load.
+func LoadPage(path string) (Page, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return Page{}, &ReadError{Path: path, Err: err}
+	}
+	root, problem := document(data)
+	if problem != nil {
+		return Page{}, &Problems{Path: path, List: []Problem{*problem}}
+	}
+	r := &reader{}
+	top := value{r, "", root}.section()
+	p := r.page(top)
+	if len(r.problems) > 0 {
+		return Page{}, &Problems{Path: path, List: r.problems}
+	}
+	return p, nil
+}

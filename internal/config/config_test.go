@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -280,4 +281,34 @@ networks:
 		text = strings.Replace(text, old, fresh, 1)
 	}
 	return text
+}
+
+// TestThePageOfAFileWithProblems: a password stays one, whatever is misspelt elsewhere.
+func TestThePageOfAFileWithProblems(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "z2mha.yaml")
+	for _, tt := range []struct {
+		name, text       string
+		listen, password string
+		ok               bool
+	}{
+		{"other things are wrong", "networks: {}\nxyzzy: 1\npage: {listen: '0.0.0.0:1', password: horse}", "0.0.0.0:1", "horse", true},
+		{"there is no page", "networks: 1", "127.0.0.1:8099", "", true},
+		{"the page is wrong", "page: {password: [horse]}", "", "", false},
+		{"the page is open", "page: {listen: '0.0.0.0:1'}", "", "", false},
+		{"it is no YAML", "page: {password: horse", "", "", false},
+		{"it is a list", "[1]", "", "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p, err := config.LoadPage(path)
+			if p.Listen != tt.listen || p.Password.Reveal() != tt.password || (err == nil) != tt.ok {
+				t.Errorf("%+v %q, %v", p, p.Password.Reveal(), err)
+			}
+		})
+	}
+	if _, err := config.LoadPage(path + ".none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
 }
