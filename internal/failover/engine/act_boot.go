@@ -32,9 +32,11 @@ func (e *execution) disable(ctx context.Context, s plan.Step) ([]string, error) 
 	if err := e.noteServing(ctx, x, o); err != nil {
 		return nil, err
 	}
-	switch o.Enabled {
-	case "yes":
-	case "":
+	switch {
+	case o.Enabled == "yes":
+	case o.StartedBy != "":
+		return []string{fmt.Sprintf("unproven: it is not enabled, and %s may start it", o.StartedBy)}, nil
+	case o.Enabled == "":
 		return []string{"its service manager does not tell whether it starts at boot"}, nil
 	default:
 		return []string{"it does not start at boot"}, nil

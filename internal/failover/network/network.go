@@ -50,8 +50,9 @@ type Observation struct {
 	Node       string       `json:"node"`
 	At         time.Time    `json:"at"` // controller's clock
 	Service    ServiceState `json:"service"`
-	Enabled    string       `json:"enabled,omitempty"` // starts at boot: "yes", "no", "masked"; "" not known
-	TTY        string       `json:"tty"`               // configured device or tcp:// address
+	Enabled    string       `json:"enabled,omitempty"`    // starts at boot: "yes", "no", "masked"; "" not known
+	StartedBy  string       `json:"started_by,omitempty"` // other services that start it although it is not enabled
+	TTY        string       `json:"tty"`                  // configured device or tcp:// address
 	TTYPresent bool         `json:"tty_present"`
 	TTYHolders []Process    `json:"tty_holders,omitempty"`
 	// DataHolders are processes that run on the data directory, whether or not

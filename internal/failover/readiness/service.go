@@ -26,6 +26,13 @@ func (a *assessor) service(node string, o network.Observation) {
 // at its next boot.
 func (a *assessor) autostart(node string, o network.Observation) {
 	c := Check{ID: "autostart", Node: node, What: "Zigbee2MQTT does not start by itself here"}
+	if o.StartedBy != "" {
+		c.Warning = true
+		c.Evidence = fmt.Sprintf("it is not enabled, and %s starts it: then there would be two coordinators on air", o.StartedBy)
+		c.Fix = fmt.Sprintf("take Zigbee2MQTT out of what %s wants on %s", o.StartedBy, node)
+		a.add(c)
+		return
+	}
 	switch o.Enabled {
 	case "yes":
 		c.Warning = true

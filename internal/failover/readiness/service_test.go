@@ -35,6 +35,8 @@ func TestServiceWarnings(t *testing.T) {
 		{"is content with a disabled stand-by", "cellar", func(o *network.Observation) { o.Enabled = "no" },
 			"autostart", false, "not enabled", ""},
 		{"says nothing of a boot that is not known", "cellar", func(*network.Observation) {}, "autostart", false, "", ""},
+		{"warns of another service that starts a stand-by", "cellar", func(o *network.Observation) { o.Enabled, o.StartedBy = "no", "home-assistant.service" },
+			"autostart", true, "home-assistant.service starts it", "on cellar"},
 		{"lets the active start at boot", "attic", func(o *network.Observation) { o.Enabled = "yes" }, "autostart", false, "", ""},
 		{"warns of a watchdog on a stand-by", "cellar", func(o *network.Observation) { o.Watchdog = "default" },
 			"watchdog", true, `"default"`, "take Z2M_WATCHDOG out of the service's environment on cellar"},

@@ -167,7 +167,7 @@ case $1 in show) echo LoadState=loaded; echo ActiveState=inactive;; esac`)
 		t.Fatal(err)
 	}
 	calls, _ := os.ReadFile(log)
-	want := "stop zigbee2mqtt\nshow -p LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment zigbee2mqtt\nstart zigbee2mqtt\n"
+	want := "stop zigbee2mqtt\nshow -p Id,LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment,WantedBy,RequiredBy,BoundBy,UpheldBy,TriggeredBy zigbee2mqtt\nstart zigbee2mqtt\n"
 	if diff := cmp.Diff(want, string(calls)); diff != "" {
 		t.Error(diff)
 	}

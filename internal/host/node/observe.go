@@ -38,6 +38,7 @@ func (n *Node) observe(ctx context.Context) (network.Observation, error) {
 	o := observation(r)
 	o.Node, o.At, o.TTY = n.cfg.Name, time.Now(), n.cfg.Dongle
 	o.Service, o.Enabled, o.Restart, o.Watchdog = told.State, told.Enabled, told.Restart, told.Watchdog
+	o.StartedBy = told.StartedBy
 	o.Disable, o.ServiceTrouble = n.service.Disable(), told.Trouble
 	orDefault(&o.Version, told.Version)
 	if port.IsNetwork(n.cfg.Dongle) {

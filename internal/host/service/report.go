@@ -14,6 +14,8 @@ type Report struct {
 	// Enabled says whether the service starts at boot: Yes, No, Masked, or "" when that
 	// is not known.
 	Enabled string
+	// StartedBy names other units that start it although it is not enabled.
+	StartedBy string
 	// Restart is what the manager does when the process ends by itself, in its own words:
 	// systemd's Restart, docker's restart policy, or OpenRC's supervisor.
 	Restart string

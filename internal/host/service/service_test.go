@@ -1,6 +1,10 @@
 package service_test
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,7 +35,7 @@ func TestCommandLines(t *testing.T) {
 		service.Systemd: {
 			"sudo -n -- systemctl stop zigbee2mqtt",
 			"sudo -n -- systemctl start zigbee2mqtt",
-			`systemctl show -p LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment zigbee2mqtt` +
+			`systemctl show -p Id,LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment,WantedBy,RequiredBy,BoundBy,UpheldBy,TriggeredBy zigbee2mqtt` +
 				` | sed 's/^Environment=\(.*[ "]\)\{0,1\}\(Z2M_WATCHDOG=[^ "]*\).*/\2/;/^Environment=/d'`,
 			"sudo -n -- /bin/sh -c 'systemctl stop --no-block zigbee2mqtt; systemctl kill -s KILL zigbee2mqtt'",
 			"sudo -n -- systemctl reset-failed zigbee2mqtt",
@@ -131,7 +135,7 @@ func TestEnabled(t *testing.T) {
 		want string
 	}{
 		{service.Systemd, "LoadState=loaded\nUnitFileState=enabled\n", 0, "yes"},
-		{service.Systemd, "LoadState=loaded\nUnitFileState=enabled-runtime\n", 0, "yes"},
+		{service.Systemd, "LoadState=loaded\nUnitFileState=enabled-runtime\n", 0, "no"}, // until the next boot
 		{service.Systemd, "LoadState=loaded\nUnitFileState=disabled\n", 0, "no"},
 		{service.Systemd, "LoadState=masked\nUnitFileState=masked\n", 0, "masked"},
 		{service.Systemd, "LoadState=masked\nUnitFileState=masked-runtime\n", 0, "masked"},
@@ -208,7 +212,7 @@ func TestJudge(t *testing.T) {
 
 func TestAutostartAndDisable(t *testing.T) {
 	for kind, want := range map[service.Kind][]string{
-		service.Systemd: {"systemctl enable zigbee2mqtt", "systemctl disable zigbee2mqtt", "systemctl disable zigbee2mqtt"},
+		service.Systemd: {"systemctl enable zigbee2mqtt", "u=zigbee2mqtt; i=$(systemctl show -p Id", "systemctl disable zigbee2mqtt"},
 		service.OpenRC:  {"rc-update add zigbee2mqtt default", "rc-update --all del zigbee2mqtt; true", "rc-update --all del zigbee2mqtt"},
 		service.Docker:  {"docker update --restart unless-stopped zigbee2mqtt", "docker update --restart no zigbee2mqtt", "docker update --restart no zigbee2mqtt"},
 	} {
@@ -222,10 +226,83 @@ func TestAutostartAndDisable(t *testing.T) {
 		}
 		on, ok1 := a.Autostart(true)
 		off, ok2 := a.Autostart(false)
-		got := []string{on.Line(remote.BecomeNone), off.Line(remote.BecomeNone), m.Disable()}
+		asked, _, _ := strings.Cut(off.Line(remote.BecomeNone), ` "$u"`) // the rest is tried below
+		got := []string{on.Line(remote.BecomeNone), asked, m.Disable()}
 		if diff := cmp.Diff(want, got); diff != "" || !ok1 || !ok2 || !on.Become || !off.Become {
 			t.Errorf("%s: %s", kind, diff)
 		}
+	}
+}
+
+// What starts a unit that is not enabled, and names that are not a unit's own.
+func TestSystemdMisleads(t *testing.T) {
+	for _, tt := range []struct{ name, out, startedBy, trouble string }{
+		{"enabled", "Id=zigbee2mqtt.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\nWantedBy=multi-user.target\n", "", ""},
+		{"wanted by another", "Id=zigbee2mqtt.service\nLoadState=loaded\nActiveState=inactive\nUnitFileState=disabled\nWantedBy=mosquitto.service\nRequiredBy=home.service mosquitto.service\n", "home.service mosquitto.service", ""},
+		{"generated", "Id=zigbee2mqtt.service\nLoadState=loaded\nActiveState=active\nUnitFileState=generated\nWantedBy=default.target\n", "default.target", ""},
+		{"started by a timer", "Id=zigbee2mqtt.service\nLoadState=loaded\nActiveState=active\nUnitFileState=static\nTriggeredBy=zigbee2mqtt.timer\n", "zigbee2mqtt.timer", ""},
+		{"masked", "Id=zigbee2mqtt.service\nLoadState=masked\nActiveState=inactive\nUnitFileState=masked\nWantedBy=mosquitto.service\n", "", ""},
+		{"another name", "Id=z2m.service\nLoadState=loaded\nActiveState=active\nUnitFileState=enabled\n", "", "z2m.service"},
+		{"not there", "Id=zigbee2mqtt.service\nLoadState=not-found\nActiveState=inactive\n", "", "there is no unit"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := manager(t, service.Systemd).Report(remote.Output{Stdout: []byte(tt.out)})
+			said := ""
+			if got.Trouble != nil {
+				said = got.Trouble.Why
+			}
+			if got.StartedBy != tt.startedBy || !strings.Contains(said, tt.trouble) || (said == "") != (tt.trouble == "") {
+				t.Errorf("started by %q, trouble %q", got.StartedBy, said)
+			}
+		})
+	}
+}
+
+// systemctlLinks is what systemctl does with links, as seen with systemd 252: disable
+// removes all that lead to the unit file.
+const systemctlLinks = `case $1 in
+show) for u; do :; done; case $3 in Id) echo Id=zigbee2mqtt.service;; *) echo FragmentPath=$HERE/units/zigbee2mqtt.service;; esac;;
+disable) rm -f "$HERE/wants/zigbee2mqtt.service"; if [ -L "$HERE/units/zigbee2mqtt.service" ]; then rm "$HERE/units/zigbee2mqtt.service"; fi;;
+cat) [ -e "$HERE/units/zigbee2mqtt.service" ];;
+link) ln -s "$2" "$HERE/units/";;
+esac`
+
+func TestDisableKeepsTheUnit(t *testing.T) {
+	for _, linked := range []bool{true, false} {
+		here := t.TempDir()
+		at := func(name string) string { return filepath.Join(here, name) }
+		file := at("units/zigbee2mqtt.service")
+		if linked {
+			file = at("opt/zigbee2mqtt.service")
+		}
+		err := errors.Join(os.MkdirAll(at("units"), 0o755), os.MkdirAll(at("wants"), 0o755), os.MkdirAll(at("opt"), 0o755),
+			os.WriteFile(file, []byte("[Service]\n"), 0o644), os.Symlink(file, at("wants/zigbee2mqtt.service")))
+		if linked {
+			err = errors.Join(err, os.Symlink(file, at("units/zigbee2mqtt.service")))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, _ := shell(t, map[string]string{"systemctl": "HERE=" + here + "\n" + systemctlLinks})
+		off, _ := manager(t, service.Systemd).Autostart(false)
+		off.Become = false
+		if out, err := run(t.Context(), off); err != nil || out.Exit != 0 {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		if _, err := os.Stat(at("units/zigbee2mqtt.service")); err != nil {
+			t.Errorf("linked %t: the unit is lost: %v", linked, err)
+		}
+		if _, err := os.Lstat(at("wants/zigbee2mqtt.service")); err == nil {
+			t.Errorf("linked %t: it still starts at boot", linked)
+		}
+	}
+}
+
+func TestDisableRefusesAnotherName(t *testing.T) {
+	run, _ := shell(t, map[string]string{"systemctl": `case $1 in show) echo Id=z2m.service;; *) echo "called $1";; esac`})
+	off, _ := manager(t, service.Systemd).Autostart(false)
+	if out, err := run(t.Context(), off); err != nil || out.Exit == 0 || strings.Contains(string(out.Stdout), "called") || !strings.Contains(out.Said(), "z2m.service") {
+		t.Fatalf("%+v, %v", out, err)
 	}
 }
 

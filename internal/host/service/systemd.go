@@ -16,7 +16,7 @@ func (s systemd) Start() remote.Command { return asRoot("systemctl", "start", s.
 // Status asks for the unit's properties. Of its environment, which may hold secrets,
 // only Z2M_WATCHDOG leaves the host.
 func (s systemd) Status() (remote.Command, bool) {
-	const properties = "LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment"
+	properties := "Id,LoadState,ActiveState,SubState,MainPID,UnitFileState,Restart,Environment," + strings.Join(starterProperties, ",")
 	const sift = `'s/^Environment=\(.*[ "]\)\{0,1\}\(Z2M_WATCHDOG=[^ "]*\).*/\2/;/^Environment=/d'`
 	return remote.Command{Shell: "systemctl show -p " + properties + " " + remote.Quote(s.unit) + " | sed " + sift}, true
 }
@@ -41,6 +41,10 @@ func (s systemd) Report(out remote.Output) Report {
 	p := properties(out.Stdout)
 	r := Report{State: systemdState(p), Enabled: systemdEnabled(p), Restart: p["Restart"]}
 	r.Watchdog, _ = watchdogOf(watchdog + "=" + p[watchdog])
+	if r.Enabled != Yes && r.Enabled != Masked {
+		r.StartedBy = starters(p)
+	}
+	r.Trouble = s.otherName(p)
 	if r.State == network.ServiceUnknown {
 		r.Trouble = s.trouble(p, out)
 	}
@@ -85,9 +89,9 @@ func systemdEnabled(p map[string]string) string {
 	switch {
 	case p["LoadState"] == "masked" || strings.HasPrefix(p["UnitFileState"], "masked"):
 		return Masked
-	case p["UnitFileState"] == "enabled" || p["UnitFileState"] == "enabled-runtime":
+	case p["UnitFileState"] == "enabled":
 		return Yes
-	case p["UnitFileState"] == "disabled":
+	case p["UnitFileState"] == "disabled" || p["UnitFileState"] == "enabled-runtime": // the latter ends with this boot
 		return No
 	}
 	return ""
