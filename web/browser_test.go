@@ -356,6 +356,24 @@ func TestPreviewAndAsk(t *testing.T) {
 		until(`document.activeElement.textContent === "Stopping attic"`))
 }
 
+// A person, or a slow browser, may press a button before HTMX has taken its form over.
+func TestAskAtOnce(t *testing.T) {
+	needHTMX(t)
+	s := newSite(t, home())
+	s.set(func(s *site) {
+		s.preview = func() (int, templ.Component) { return 200, web.PreviewDialog(web.Preview{Title: "Sync?", Confirm: web.Confirm{Label: "Sync now"}}) }
+		s.ask = s.stopping
+	})
+	ctx := browse(t)
+	run(t, ctx, chromedp.Navigate(s.URL+below), until(`window.htmx && document.readyState === "complete"`),
+		script(`document.addEventListener("htmx:afterSwap", (e) => {
+			if (e.detail.target.id === "dialog") document.querySelector(".panel-foot [type=submit]").click() })`),
+		chromedp.Click(chromedp.CSS(".hero .button")), until(`document.querySelector("[data-run]")`))
+	if got := s.sent("HX-Request"); got != "true" {
+		t.Errorf("the form was sent with HX-Request %q", got)
+	}
+}
+
 // stopping answers as if a plan had begun.
 func (s *site) stopping() (int, templ.Component) {
 	s.set(func(s *site) {

@@ -317,6 +317,18 @@
     if (slot) slot.replaceChildren();
   });
 
+  // HTMX takes a new form over a moment after it is shown. Who is faster presses it
+  // again through HTMX, since a form that is sent without it is refused.
+  const taken = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || !window.htmx || !form.hasAttribute("hx-post") || taken.has(form)) return;
+    taken.add(form);
+    event.preventDefault();
+    htmx.process(form);
+    form.requestSubmit(event.submitter);
+  });
+
   // --- Copying. The browser's clipboard works over https only; otherwise the old way.
 
   async function copy(box) {
