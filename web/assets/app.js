@@ -326,7 +326,7 @@
     taken.add(form);
     event.preventDefault();
     htmx.process(form);
-    form.requestSubmit(event.submitter);
+    setTimeout(() => form.requestSubmit(event.submitter)); // not while it is being sent
   });
 
   // --- Copying. The browser's clipboard works over https only; otherwise the old way.
