@@ -35,7 +35,8 @@ func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	return append(append(saw, more...), e.learn(ctx, x, s)), nil
+	saw = append(append(saw, more...), e.learn(ctx, x, s))
+	return append(saw, e.stayDown(ctx, x)...), nil
 }
 
 // learn reads what the silenced target has used, so that the old stick can be lifted

@@ -112,6 +112,22 @@ func (e *execution) takeBoot(ctx context.Context, x Node) error {
 	})
 }
 
+// stayDown keeps a target that is silent again from starting at the next boot beside the
+// old active: its start may have taken off a mask under which it was enabled.
+func (e *execution) stayDown(ctx context.Context, x Node) []string {
+	o, err := observeSoon(ctx, x)
+	if e.plan.To == e.plan.From || err == nil && o.Enabled != "yes" {
+		return nil
+	}
+	if err == nil {
+		err = e.takeBoot(ctx, x)
+	}
+	if err != nil {
+		return []string{"unproven: " + err.Error()}
+	}
+	return []string{"it does not start at boot"}
+}
+
 // enableAgain takes disable back. It never fails: the node serves already.
 func (e *execution) enableAgain(ctx context.Context, s plan.Step) ([]string, error) {
 	return e.enable(ctx, s)

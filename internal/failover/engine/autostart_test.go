@@ -136,3 +136,55 @@ func TestEveryOperationOfEveryStoryFails(t *testing.T) {
 		}
 	}
 }
+
+// A stand-by was masked while it was enabled. The start takes the mask off; when the move
+// is taken back, both would start at boot.
+func TestMaskThatIsTakenOff(t *testing.T) {
+	for _, enabled := range []bool{true, false} {
+		t.Run(fmt.Sprint(enabled), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := aHome(t)
+				h.Host("cellar").SetAtBoot(enabled)
+				h.Host("cellar").Mask()
+				h.Host("cellar").DieAfter(2 * time.Second)
+				if e := switchover(t, controller(h, s), "cellar"); e.Outcome != plan.RolledBack {
+					t.Fatalf("%s: %v", e.Outcome, e.Err)
+				}
+				bootsAlone(t, h, "attic")
+				h.Host("cellar").Mask()
+				completed(t, switchover(t, controller(h, s), "cellar"))
+				bootsAlone(t, h, "cellar")
+			})
+		})
+	}
+}
+
+// The same, and the controller dies anywhere on the way.
+func TestControllerDiesWithAMaskedStandby(t *testing.T) {
+	for n := 1; ; n++ {
+		dead := false
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := aHome(t)
+				h.Host("cellar").SetAtBoot(true)
+				h.Host("cellar").Mask()
+				h.Host("cellar").DieAfter(2 * time.Second)
+				count := 0
+				s.OnAppend = func(string, plan.Entry) error {
+					if count++; count >= n {
+						dead = true
+						return errFault
+					}
+					return nil
+				}
+				_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
+				s.OnAppend = nil
+				h.Host("cellar").DieAfter(0)
+				bootsAlone(t, h, bringUp(t, h, s))
+			})
+		})
+		if !dead {
+			break
+		}
+	}
+}

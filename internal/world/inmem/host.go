@@ -26,18 +26,19 @@ type Host struct {
 	hostID string
 	tty    string
 
-	running bool
-	stuck   bool // ignores stop
-	restart bool // the service manager starts again what ended by itself
-	wanted  bool // the service manager was told to run it
-	ended   time.Time
-	endWait time.Duration // a stop takes that long
-	endAt   time.Time
-	ours    time.Time // until then our own helper holds the stick
-	gone    bool      // cannot be reached
-	boot    string    // starts at boot: "yes", "no"
-	dieAt   time.Time
-	dieWait time.Duration // dies that long after it goes on air
+	running  bool
+	stuck    bool // ignores stop
+	restart  bool // the service manager starts again what ended by itself
+	wanted   bool // the service manager was told to run it
+	ended    time.Time
+	endWait  time.Duration // a stop takes that long
+	endAt    time.Time
+	ours     time.Time // until then our own helper holds the stick
+	gone     bool      // cannot be reached
+	boot     string    // starts at boot: "yes", "no", "masked"
+	unmasked string    // what boot is without the mask
+	dieAt    time.Time
+	dieWait  time.Duration // dies that long after it goes on air
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -84,6 +85,18 @@ func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fin
 func (x *Host) SetAtBoot(yes bool) {
 	x.locked(func() { x.boot = map[bool]string{true: "yes", false: "no"}[yes] })
 }
+
+// Mask masks the service; what it said of the boot before comes back when the mask is
+// taken off, as a start does.
+func (x *Host) Mask() {
+	x.locked(func() {
+		if x.boot != masked {
+			x.unmasked, x.boot = x.boot, masked
+		}
+	})
+}
+
+const masked = "masked"
 
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }

@@ -53,7 +53,14 @@ func (x *Host) backUpLocked() {
 
 // StartService starts Zigbee2MQTT.
 func (x *Host) StartService(ctx context.Context) error {
-	return x.do(ctx, engine.OpStart, func() error { x.wanted = true; x.startLocked(); return nil })
+	return x.do(ctx, engine.OpStart, func() error {
+		if x.boot == masked {
+			x.boot = x.unmasked
+		}
+		x.wanted = true
+		x.startLocked()
+		return nil
+	})
 }
 
 // SetAutostart changes what Observe says of the next boot.
