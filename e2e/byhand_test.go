@@ -49,7 +49,7 @@ func (b *bench) lostActive() {
 	}
 	b.home.Attic.Dongle.SetPower(false)
 	out, err := exec.CommandContext(b.Context(), "sh", "-ec",
-		`mv "$1" "$1.mine"; cp -a "$1.z2mha-staging" "$1"; chown -R --reference="$1.mine" "$1"`, "sh", b.home.Cellar.Data).CombinedOutput()
+		`mv "$1" "$1.mine"; cp -a "$1.z2mha-staging" "$1"; chown -R $(stat -c %u:%g "$1.mine") "$1"`, "sh", b.home.Cellar.Data).CombinedOutput()
 	if err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
