@@ -32,6 +32,26 @@ func TestStrangersLearnNothing(t *testing.T) {
 	}
 }
 
+// TestNoSideDoor: net/http answers OPTIONS * itself unless it is told not to.
+func TestNoSideDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := running(t, dash.Config{Desk: newDesk(home())})
+		conn, err := p.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go fmt.Fprint(conn, "OPTIONS * HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+		a, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || a.StatusCode != http.StatusForbidden {
+			t.Errorf("%v, %v", a, err)
+		}
+		conn.Close()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestBodiesThatNeverCome: who announces a form and does not send it is hung up on, also
 // when nobody wants to read the form.
 func TestBodiesThatNeverCome(t *testing.T) {
