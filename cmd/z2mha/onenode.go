@@ -99,11 +99,7 @@ func holding(f *flags, use, short string, on bool) *cobra.Command {
 			}
 			h := holds.New(filepath.Join(cfg.State, "holds"), durable.Disk{})
 			for _, name := range names {
-				hold := status.Hold{}
-				if on {
-					hold = status.Hold{On: true, Since: time.Now(), By: whoami() + " on the command line"}
-				}
-				if err := h.Save(name, hold); err != nil {
+				if err := hold(h, name, on); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", name, map[bool]string{true: "on hold", false: "not held"}[on])
@@ -111,6 +107,18 @@ func holding(f *flags, use, short string, on bool) *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// hold leaves a hold as it is: it may be one that only a person may release.
+func hold(h *holds.Holds, network string, on bool) error {
+	was, err := h.Load(network)
+	switch {
+	case !on:
+		return h.Save(network, status.Hold{})
+	case err == nil && was.On:
+		return nil
+	}
+	return h.Save(network, status.Hold{On: true, Since: time.Now(), By: whoami() + " on the command line"})
 }
 
 // namedNetworks is the one that was named, or all.
