@@ -36,8 +36,8 @@ func tcpHolders(address string, skip int) ([]Holder, error) {
 		if err != nil || tables[space] {
 			continue
 		}
-		tables[space] = true
-		connections(filepath.Join(dir, "net", "tcp"), remotes, sockets)
+		// One that ends just now shows nothing; then another one of its name space does.
+		tables[space] = connections(filepath.Join(dir, "net", "tcp"), remotes, sockets)
 		connections(filepath.Join(dir, "net", "tcp6"), remotes, sockets)
 	}
 	return socketHolders(sockets, skip)
@@ -80,14 +80,15 @@ func resolve(address string) (map[netip.AddrPort]bool, error) {
 }
 
 // connections adds the sockets of one table that are connected to one of the remotes,
-// by the name their descriptors link to.
-func connections(table string, remotes map[netip.AddrPort]bool, sockets map[string]bool) {
+// by the name their descriptors link to. It returns false when it could not be read.
+func connections(table string, remotes map[netip.AddrPort]bool, sockets map[string]bool) bool {
 	f, err := os.Open(table)
 	if err != nil {
-		return
+		return false
 	}
 	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 10 || fields[3] != established {
 			continue
@@ -96,6 +97,7 @@ func connections(table string, remotes map[netip.AddrPort]bool, sockets map[stri
 			sockets["socket:["+fields[9]+"]"] = true
 		}
 	}
+	return lines.Err() == nil
 }
 
 // parseSocketAddr reads an address such as 0100007F:19EE: words of 32 bits in the

@@ -122,6 +122,7 @@ func playInspect() {
 		}
 		HostConfig struct {
 			RestartPolicy struct{ Name string }
+			AutoRemove    bool
 			Devices       []struct{ PathOnHost, PathInContainer string }
 		}
 	}

@@ -29,7 +29,7 @@ func (d docker) Status() (remote.Command, bool) {
 const dockerStatus = "{" + dockerFields + "}"
 
 const dockerFields = `"status":{{json .State.Status}},"restart":{{json .HostConfig.RestartPolicy.Name}},` +
-	dockerEnv + `"labels":{"version":{{json (index .Config.Labels "org.opencontainers.image.version")}}},` + dockerDevices
+	`"rm":{{json .HostConfig.AutoRemove}},` + dockerEnv + `"labels":{"version":{{json (index .Config.Labels "org.opencontainers.image.version")}}},` + dockerDevices
 
 // dockerEnv takes the two variables of use out of the environment.
 const dockerEnv = `"env":[{{range .Config.Env}}{{$name := index (split . "=") 0}}` +
@@ -55,6 +55,7 @@ func (d docker) Autostart(on bool) (remote.Command, bool) {
 type container struct {
 	Status  string
 	Restart string
+	Rm      bool // it is removed when it stops
 	Env     []string
 	Labels  struct{ Version string }
 	Devices [][]string
@@ -65,10 +66,15 @@ func (d docker) Report(out remote.Output) Report {
 	if out.Exit != 0 || !ok {
 		return Report{State: network.ServiceUnknown, Trouble: d.explain("ask about", out)}
 	}
-	return Report{
+	r := Report{
 		State: c.state(), Enabled: c.enabled(), Restart: c.Restart, Watchdog: c.env(watchdog),
 		Version: c.Labels.Version, Devices: c.devices(),
 	}
+	if c.Rm {
+		r.Trouble = unaskable(d.name, "the container "+d.name+" was made with --rm: it is gone when it stops, and could not be started again",
+			"create it again without --rm")
+	}
+	return r
 }
 
 // parseContainer reads the first line that holds an object.

@@ -59,7 +59,7 @@ func (o openrc) Report(out remote.Output) Report {
 		}
 	}
 	if r.State == network.ServiceUnknown {
-		r.Enabled, r.Trouble = "", o.trouble(out)
+		r.Trouble = o.trouble(out)
 	}
 	return r
 }

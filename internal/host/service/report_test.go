@@ -96,6 +96,7 @@ type inspected struct {
 	}
 	HostConfig struct {
 		RestartPolicy struct{ Name string }
+		AutoRemove    bool
 		Devices       []struct{ PathOnHost, PathInContainer string }
 	}
 	Mounts []struct{ Source, Destination string }

@@ -147,6 +147,7 @@ func TestEnabled(t *testing.T) {
 		{service.OpenRC, " * status: started\n   zigbee2mqtt |      default   \n", 0, "yes"},
 		{service.OpenRC, " * status: stopped\n   zigbee2mqtt |     \n", 3, "no"},
 		{service.OpenRC, " * status: stopped\n   zigbee2mqtt |  shutdown  \n", 3, "no"},
+		{service.OpenRC, "Zigbee2MQTT is running\n zigbee2mqtt | default\n", 0, "yes"}, // a status of its own
 		{service.OpenRC, " * status: stopped\n  my-zigbee2mqtt |  default  \n", 3, ""},
 		{service.Docker, `{"status":"exited","restart":"no"}`, 0, "no"},
 		{service.Docker, `{"status":"exited","restart":""}`, 0, "no"},
@@ -255,6 +256,13 @@ func TestSystemdMisleads(t *testing.T) {
 				t.Errorf("started by %q, trouble %q", got.StartedBy, said)
 			}
 		})
+	}
+}
+
+func TestContainerThatIsGoneWhenItStops(t *testing.T) {
+	got := manager(t, service.Docker).Report(remote.Output{Stdout: []byte(`{"status":"running","restart":"no","rm":true}`)})
+	if got.Trouble == nil || !strings.Contains(got.Trouble.Why, "--rm") || got.State != network.ServiceRunning {
+		t.Errorf("got %+v", got)
 	}
 }
 
