@@ -14,6 +14,10 @@ import (
 // bridgePatience is how long a running Zigbee2MQTT may take to answer over MQTT.
 const bridgePatience = 15 * time.Second
 
+// strangerPatience is how long an answer over MQTT is waited for when all nodes were
+// seen and Zigbee2MQTT runs on none: only one that we do not know could give it.
+const strangerPatience = 3 * time.Second
+
 // A Status is one network as it is seen now.
 type Status struct {
 	Network string
@@ -148,13 +152,28 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	in := readiness.Input{Network: n.Name, To: to, Recorded: rec.Active, Unfinished: run, Now: time.Now(),
 		Views: make([]readiness.View, len(n.Nodes))}
-	var wg sync.WaitGroup
+	asking, stop := context.WithTimeout(ctx, bridgePatience)
+	defer stop()
+	var views, bridge sync.WaitGroup
 	for i, x := range n.Nodes {
-		wg.Go(func() { in.Views[i] = view(ctx, x, sticks) })
+		views.Go(func() { in.Views[i] = view(ctx, x, sticks) })
 	}
-	wg.Go(func() { in.Bridge = bridgeView(ctx, n.Bridge) })
-	wg.Wait()
+	bridge.Go(func() { in.Bridge = bridgeView(asking, n.Bridge) })
+	views.Wait()
+	if nothingRuns(in.Views) {
+		defer time.AfterFunc(strangerPatience, stop).Stop()
+	}
+	bridge.Wait()
 	return in, nil
+}
+
+func nothingRuns(views []readiness.View) bool {
+	for _, v := range views {
+		if v.Err != nil || v.Observed.Runs() {
+			return false
+		}
+	}
+	return true
 }
 
 func view(ctx context.Context, x Node, stick bool) readiness.View {
@@ -179,8 +198,6 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 }
 
 func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {
-	ctx, cancel := context.WithTimeout(ctx, bridgePatience)
-	defer cancel()
 	info, err := b.Refresh(ctx)
 	if err != nil {
 		return &readiness.Bridge{Err: err}
