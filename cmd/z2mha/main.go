@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"z2mha/internal/config"
+	"z2mha/internal/console"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 )
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "z2mha: %v\n", err)
+		fmt.Fprintf(console.Plain(os.Stderr), "z2mha: %v\n", err)
 	}
 	return exitCode(err)
 }

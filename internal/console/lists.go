@@ -15,6 +15,7 @@ import (
 
 // Networks prints what List returned.
 func Networks(w io.Writer, all []engine.Status) {
+	w = Plain(w)
 	for _, s := range all {
 		fmt.Fprintf(w, "%s: %s\n", s.Network, headline(s))
 		tw := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
@@ -61,6 +62,7 @@ func holder(o network.Observation) string {
 
 // Checks prints a readiness list and its conclusion.
 func Checks(w io.Writer, a readiness.Assessment) {
+	w = Plain(w)
 	for _, c := range a.Checks {
 		printCheck(w, c)
 	}
@@ -88,6 +90,7 @@ func printCheck(w io.Writer, c readiness.Check) {
 
 // Plan prints a dry run.
 func Plan(w io.Writer, p plan.Plan, steps []engine.Explained) {
+	w = Plain(w)
 	fmt.Fprintf(w, "%s of %s from %s to %s, %d steps. Nothing has been changed.\n", p.Kind, p.Network, p.From, p.To, len(steps))
 	for i, s := range steps {
 		dark := ""

@@ -13,15 +13,16 @@ import (
 
 // A Teller prints reports of a run, a few lines for each step.
 type Teller struct {
-	w     io.Writer
-	live  bool // a terminal: progress may be written over itself
-	open  bool // a progress line is on the screen
+	w     io.Writer // Plain
+	raw   io.Writer // for what takes back a line of progress
+	live  bool      // a terminal: progress may be written over itself
+	open  bool      // a progress line is on the screen
 	shown string
 }
 
 // NewTeller writes to w. live says that w is a terminal on which progress may
 // overwrite itself; otherwise progress is left out.
-func NewTeller(w io.Writer, live bool) *Teller { return &Teller{w: w, live: live} }
+func NewTeller(w io.Writer, live bool) *Teller { return &Teller{w: Plain(w), raw: w, live: live} }
 
 // Watch is an engine.Watch.
 func (t *Teller) Watch(r engine.Report) {
@@ -89,7 +90,7 @@ func (t *Teller) progress(r engine.Report) {
 
 func (t *Teller) clear() {
 	if t.open {
-		fmt.Fprint(t.w, "\r\x1b[K")
+		fmt.Fprint(t.raw, "\r\x1b[K")
 		t.open, t.shown = false, ""
 	}
 }
