@@ -27,5 +27,6 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "build z2mha:", err)
 		return 1
 	}
+	defer endChromium()
 	return m.Run()
 }

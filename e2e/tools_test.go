@@ -76,15 +76,23 @@ type server struct {
 // serve starts a program and ends it with the test, by its own process id.
 func serve(t *testing.T, dir, name string, args ...string) *server {
 	t.Helper()
-	log, err := os.Create(filepath.Join(dir, filepath.Base(name)+".log"))
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	return started(t, cmd, filepath.Join(dir, filepath.Base(name)+".log"))
+}
+
+// started is serve for a command of one's own; what it prints is added to the file.
+func started(t *testing.T, cmd *exec.Cmd, file string) *server {
+	t.Helper()
+	log, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	s := &server{cmd: exec.Command(name, args...), log: log.Name(), done: make(chan struct{})}
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, log, log
+	s := &server{cmd: cmd, log: log.Name(), done: make(chan struct{})}
+	s.cmd.Stdout, s.cmd.Stderr = log, log
 	if err := s.cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", name, err)
+		t.Fatalf("start %s: %v", cmd.Path, err)
 	}
 	go func() {
 		_ = s.cmd.Wait() // its end is all that matters
