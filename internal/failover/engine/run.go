@@ -60,8 +60,12 @@ type execution struct {
 	raises  int       // how often it has tried
 }
 
-// begin journals the plan before anything else happens.
+// begin journals the plan before anything else happens. It refuses when the network was
+// put on hold while the hosts were looked at, which takes long enough to think again.
 func (c *Controller) begin(n *Network, p plan.Plan, w Watch) (*execution, error) {
+	if err := c.notHeld(n.Name, "a "+string(p.Kind)); err != nil {
+		return nil, err
+	}
 	p.Created = time.Now()
 	p.ID = runID(p)
 	data, err := json.Marshal(p)
