@@ -54,17 +54,20 @@ func sshdUnder(t *testing.T, wrap func(home.HostSpec) []string) func(home.HostSp
 		}
 		address, port := freeAddress(t, s.IP)
 		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(s.Admit))
-		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, sftp)
+		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, filepath.Join(s.Dir, pasted), sftp)
 		command := append(wrap(s), bin, "-D", "-e", "-f", conf)
 		serve(t, etc, command[0], command[1:]...).listens(t, address)
 		return realHost(address), nil
 	}
 }
 
+// pasted is the file, in a host's directory, of keys that are admitted later.
+const pasted = "authorized_keys"
+
 const sshdConfig = `ListenAddress %s
 Port %s
 HostKey %s
-AuthorizedKeysFile %s
+AuthorizedKeysFile %s %s
 Subsystem sftp %s
 PidFile none
 UsePAM no
