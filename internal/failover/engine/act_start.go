@@ -151,5 +151,10 @@ func lookSilent(ctx context.Context, x Node) (network.StickState, error) {
 	if err == nil && !st.Silent {
 		return st, fmt.Errorf("%w: its stick is in state %s", errOnAir, st.State)
 	}
+	if err != nil { // perhaps because somebody has taken the stick since the look
+		if o, oerr := x.Observe(ctx); oerr == nil && o.Runs() && !o.OnlyOurs() {
+			return st, fmt.Errorf("%w: %s", errSpeaks, o.WhyNotStopped())
+		}
+	}
 	return st, err
 }

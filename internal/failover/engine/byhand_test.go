@@ -464,3 +464,49 @@ func TestStopOfAStandby(t *testing.T) {
 		bootsAlone(t, h, "cellar")
 	})
 }
+
+// A stand-by that was proven silent is started between a look at it and the question to
+// its stick: that the stick is held then is no mere lack of an answer.
+func TestStickTakenBetweenLookAndQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := aHome(t)
+		c := controller(h, s)
+		completed(t, oneNode(t, c.StopNode, "attic"))
+		theirs := 0
+		h.SetFault(func(op string) error {
+			if op == "cellar.inspect" && theirs == 0 {
+				h.Host("cellar").RunUnlocked()
+				theirs = len(h.ViolationsUnlocked())
+			}
+			return nil
+		})
+		if e := oneNode(t, c.StartNode, ""); e.Outcome != plan.RolledBack || !strings.Contains(e.Err.Error(), "cellar must be silent") {
+			t.Fatalf("%s: %v", e.Outcome, e.Err)
+		}
+		if v := h.Violations(); len(v) > theirs || !slices.Equal(h.OnAir(), []string{"cellar"}) {
+			t.Fatalf("on air %v: %v", h.OnAir(), v)
+		}
+	})
+}
+
+// A person starts the very node by hand while its stick is being raised: it serves, so the
+// run does not stay open for that.
+func TestStartedByHandInTheMiddleOfItsStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := aHome(t)
+		c := controller(h, s)
+		completed(t, oneNode(t, c.StopNode, "attic"))
+		h.SetFault(func(op string) error {
+			if op == "attic.load-stick" {
+				h.Host("attic").RunUnlocked()
+			}
+			return nil
+		})
+		if e := oneNode(t, c.StartNode, ""); e.Outcome != plan.RolledBack {
+			t.Fatalf("%s: %v", e.Outcome, e.Err)
+		}
+		h.SetFault(nil)
+		completed(t, switchover(t, c, "cellar"))
+		bootsAlone(t, h, "cellar")
+	})
+}

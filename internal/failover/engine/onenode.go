@@ -245,6 +245,9 @@ func (e *execution) wholeStick(ctx context.Context, s plan.Step) ([]string, erro
 	if err != nil {
 		return nil, err
 	}
+	if o, err := observeSoon(ctx, x); err == nil && o.Active() { // it was silenced, so it was somebody else
+		return []string{"somebody has started Zigbee2MQTT on it meanwhile"}, nil
+	}
 	now, err := x.ReadStick(ctx, progressOf(e.watch, s))
 	if err != nil {
 		return nil, err

@@ -94,6 +94,9 @@ func (h *Home) Violations() []string {
 	return append([]string(nil), h.violations...)
 }
 
+// ViolationsUnlocked is Violations for use inside a fault.
+func (h *Home) ViolationsUnlocked() []string { return h.violations }
+
 // OnAir names the hosts whose sticks are on air.
 func (h *Home) OnAir() []string {
 	h.mu.Lock()
@@ -132,6 +135,11 @@ func (h *Home) AtBoot() []string {
 func (h *Home) PowerCut() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.PowerCutUnlocked()
+}
+
+// PowerCutUnlocked is PowerCut for use inside a fault, where the home is locked already.
+func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
 		x.running = false

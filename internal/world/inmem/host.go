@@ -107,6 +107,9 @@ func (x *Host) CutOffUnlocked() { x.gone = true }
 // RunUnlocked is SetRunning(true) for use inside a fault.
 func (x *Host) RunUnlocked() { x.startLocked() }
 
+// DieUnlocked ends Zigbee2MQTT for use inside a fault. Its stick stays on air.
+func (x *Host) DieUnlocked() { x.running = false }
+
 // SetStuck makes Zigbee2MQTT ignore stops.
 func (x *Host) SetStuck(yes bool) { x.locked(func() { x.stuck = yes }) }
 
