@@ -2,6 +2,7 @@ package dash
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -233,16 +234,20 @@ func TestHowLongAnEndedRunIsShown(t *testing.T) {
 
 func TestInterruption(t *testing.T) {
 	for want, i := range map[string]desk.Interruption{
-		"Zigbee goes on working all the time.":                                                              {None: true},
-		"Your home has no Zigbee from then on, until somebody starts a node again.":                         {Forever: true},
-		"Your home has no Zigbee for a while; how long cannot be said.":                                     {},
-		"Your home has no Zigbee for a while: at most 12 min, then it is taken back.":                       {AtMost: 12 * time.Minute},
-		"Your home has no Zigbee for about 14 s (as long as last time); the steps may take 12 min at most.": {Expected: 14 * time.Second, Measured: true, AtMost: 12 * time.Minute},
-		"Your home has no Zigbee for about 15 s (an estimate).":                                             {Expected: 15 * time.Second},
+		"Zigbee goes on working all the time.":                                                                                                      {None: true},
+		"Your home has no Zigbee from then on, until somebody starts a node again.":                                                                 {Forever: true},
+		"Your home has no Zigbee for a while; how long cannot be said.":                                                                             {},
+		"Your home has no Zigbee for a while: at most 12 min, then it is taken back.":                                                               {AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 14 s (as long as last time); in the very worst case, if steps hang until they are given up, for 12 min.": {Expected: 14 * time.Second, Measured: true, AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 15 s (an estimate).":                                                                                     {Expected: 15 * time.Second},
 	} {
-		if got := interruption(i); got != want {
+		if got := noticed(desk.Preview{Interruption: i}); got != want {
 			t.Errorf("%+v is %q, want %q", i, got, want)
 		}
+	}
+	start := desk.Preview{Request: desk.Request{Verb: desk.Start}, Interruption: desk.Interruption{AtMost: 12 * time.Minute}}
+	if got := noticed(start); !strings.HasPrefix(got, "Your home has no Zigbee now.") {
+		t.Errorf("before a start: %q", got)
 	}
 }
 

@@ -95,7 +95,7 @@ func withSeen(print string, component templ.Component) templ.Component {
 // previewOf words p for a person; n is the network as it was seen last.
 func previewOf(p desk.Preview, n status.Network) web.Preview {
 	v := web.Preview{
-		Interruption: interruption(p.Interruption), Dark: !p.Interruption.None,
+		Interruption: noticed(p), Dark: !p.Interruption.None,
 		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To},
 	}
 	for _, x := range p.Steps {
@@ -139,6 +139,14 @@ func wording(p desk.Preview, n status.Network, v *web.Preview) {
 	}
 }
 
+// noticed is what the home notices. A start begins in the dark.
+func noticed(p desk.Preview) string {
+	if p.Request.Verb == desk.Start {
+		return "Your home has no Zigbee now. It is back once the last step but one is done, about a minute from now."
+	}
+	return interruption(p.Interruption)
+}
+
 // interruption is how long the home has no Zigbee, and how that is known.
 func interruption(i desk.Interruption) string {
 	switch {
@@ -157,7 +165,7 @@ func interruption(i desk.Interruption) string {
 	}
 	s := fmt.Sprintf("Your home has no Zigbee for about %s (%s)", span(i.Expected), known)
 	if i.AtMost > i.Expected {
-		s += fmt.Sprintf("; the steps may take %s at most", span(i.AtMost))
+		s += fmt.Sprintf("; in the very worst case, if steps hang until they are given up, for %s", span(i.AtMost))
 	}
 	return s + "."
 }
