@@ -212,6 +212,8 @@ func (p *publisher) leave(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
+	p.listen()
+	p.publish(ctx) // how a run ended that was stopped with us
 	will := discovery.Will(p.e.cfg.Options.Base)
 	if err := p.e.cfg.Bus.Publish(ctx, bus.Message{Topic: will.Topic, Payload: will.Payload, Retained: true}); err != nil {
 		p.e.log.Debug("no good-bye to Home Assistant", "err", err)
