@@ -34,9 +34,6 @@ func (e *execution) gates(ctx context.Context, s plan.Step) ([]string, error) {
 	if a.Active != s.Node {
 		return nil, &network.RefusedError{What: string(e.plan.Kind), Why: fmt.Sprintf("%s was active and now %s is", s.Node, a.Active)}
 	}
-	if err := e.recordServing(a.Active); err != nil {
-		return nil, err
-	}
 	saw := []string{fmt.Sprintf("%s is the only active node", a.Active)}
 	if e.plan.Kind == plan.KindSwitchover {
 		if err := e.revisionFits(ctx, in); err != nil {
@@ -45,15 +42,6 @@ func (e *execution) gates(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 	more, err := e.takeBaseline(ctx)
 	return append(saw, more...), err
-}
-
-// recordServing puts on record who serves the home, which a person may have changed.
-func (e *execution) recordServing(node string) error {
-	r, err := e.c.parts.Memory.Load(e.net.Name)
-	if err != nil || r.Active == node {
-		return err
-	}
-	return e.remember(func(r *network.Record) { r.Active, r.Since, r.Unproven = node, time.Now(), "" })
 }
 
 // revisionFits compares firmware before the home goes dark for nothing.

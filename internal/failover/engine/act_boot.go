@@ -93,13 +93,20 @@ func (e *execution) servingUntilNow(ctx context.Context, node, recorded string) 
 			return recorded
 		}
 	}
-	if recorded != "" {
-		return ""
-	}
-	if info, err := e.refresh(ctx); err != nil || info.Node != "" && info.Node != node {
+	info, err := e.refresh(ctx)
+	switch {
+	case recorded != "" && err == nil && e.anotherNetwork(info):
+		return recorded
+	case recorded != "" || err != nil || info.Node != "" && info.Node != node:
 		return ""
 	}
 	return node
+}
+
+// anotherNetwork says that it is not the one of the last good copy.
+func (e *execution) anotherNetwork(info BridgeInfo) bool {
+	last, err := e.c.parts.Shelf.Latest(e.net.Name)
+	return err == nil && len(baseline(info, nil).inData(last.Summary)) > 0
 }
 
 // takeBoot asks until the node does not start at boot any more.

@@ -39,6 +39,9 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 	if err := e.guard(got.Summary); err != nil {
 		return nil, err
 	}
+	if err := e.recordServing(e.plan.From); err != nil {
+		return nil, err
+	}
 	g, err = e.number(g, got)
 	if err != nil {
 		return nil, err
@@ -49,6 +52,15 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 	}
 	e.facts.Generation = g.Number
 	return staged(g, rep), nil
+}
+
+// recordServing puts on record who serves the home, which a person may have changed.
+func (e *execution) recordServing(node string) error {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || r.Active == node {
+		return err
+	}
+	return e.remember(func(r *network.Record) { r.Active, r.Since, r.Unproven = node, time.Now(), "" })
 }
 
 // number gives a capture a generation, or finds the one it equals.

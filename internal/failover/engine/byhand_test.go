@@ -510,3 +510,29 @@ func TestStartedByHandInTheMiddleOfItsStart(t *testing.T) {
 		bootsAlone(t, h, "cellar")
 	})
 }
+
+// The active has died, and somebody tries another network on the stand-by: that is none
+// of ours, whether it is synced or stopped.
+func TestAnotherNetworkIsNeverOnRecord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := aHome(t)
+		c := controller(h, s)
+		h.Host("attic").SetRunning(false)
+		h.Host("attic").PowerCycleStick()
+		other := h.Host("attic").Stick()
+		nib, _ := other.Get(nvimage.OSAL(nvimage.Nib))
+		nib = slices.Clone(nib)
+		nib[36], nib[37] = 0x99, 0x99
+		other.Set(nvimage.OSAL(nvimage.Nib), nib)
+		h.Host("cellar").SetNV(other)
+		h.Host("cellar").SetRunning(true)
+		if got, err := c.Sync(context.Background(), engine.Request{}, quiet); err != nil || got.Outcome != plan.GivenUp {
+			t.Fatalf("%s, %v, %v", got.Outcome, got.Err, err)
+		}
+		completed(t, oneNode(t, c.StopNode, "cellar"))
+		completed(t, oneNode(t, c.StartNode, ""))
+		if on := h.OnAir(); !slices.Equal(on, []string{"attic"}) {
+			t.Fatalf("on air: %v", on)
+		}
+	})
+}

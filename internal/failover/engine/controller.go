@@ -48,6 +48,9 @@ func (c *Controller) network(name string) (*Network, error) {
 	if name == "" {
 		what = "no network named"
 	}
+	if len(c.parts.Networks) == 0 {
+		return nil, &network.RefusedError{What: what, Why: "the configuration has no network yet", Remedy: "add two hosts on the page, or write them into z2mha.yaml"}
+	}
 	return nil, &network.RefusedError{What: what, Why: "the configuration has " + strings.Join(c.Networks(), ", "),
 		Remedy: "name one of them with --network"}
 }
