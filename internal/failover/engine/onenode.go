@@ -9,6 +9,7 @@ import (
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
 )
@@ -297,7 +298,7 @@ func (e *execution) noOlder(img *nvimage.Image, backup zigbee.FrameCounter) (mar
 	if err != nil {
 		return 0, err
 	}
-	if c.NWK >= backup {
+	if c.NWK >= backup || backup <= odometer.BootSkip { // what a backup says when a stick has no counter yet
 		return linkMargin, nil
 	}
 	if !e.plan.Accept {
