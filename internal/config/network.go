@@ -18,6 +18,10 @@ type placedNode struct {
 
 func (r *reader) networks(top *section) []Network {
 	v, ok := top.field("networks")
+	if empty, written := top.fields["networks"]; !ok && written {
+		empty.warnOfNone()
+		return nil
+	}
 	if !ok {
 		top.missing("networks", "describe at least one network with two nodes; see docs/z2mha.example.yaml")
 		return nil
@@ -31,11 +35,17 @@ func (r *reader) networks(top *section) []Network {
 		out, nodes, places = append(out, n), append(nodes, own...), append(places, s)
 	}
 	if len(out) == 0 && v.node.Kind == yaml.SequenceNode {
-		v.problem("no network", "describe at least one with two nodes; see docs/z2mha.example.yaml")
+		v.warnOfNone()
 	}
 	checkNetworks(out, places)
 	checkNodes(out, nodes)
 	return out
+}
+
+// warnOfNone is for a file that says on purpose that there is no network: one is to be
+// added, or the last one was removed.
+func (v value) warnOfNone() {
+	v.warn("no network yet", "add two hosts on the page, or describe a network with two nodes; see docs/z2mha.example.yaml")
 }
 
 func (r *reader) network(s *section, index int) (Network, []placedNode) {

@@ -129,13 +129,10 @@ func TestWholeFileProblems(t *testing.T) {
 		{"wants a broker and networks", "state: /s\n",
 			"line 1: mqtt: missing; say which broker Zigbee2MQTT uses, as in mqtt: {server: mqtt://localhost:1883}\n" +
 				"line 1: networks: missing; describe at least one network with two nodes; see docs/z2mha.example.yaml"},
-		{"wants at least one network", "mqtt: {server: mqtt://b}\nnetworks: []\n",
-			"line 2: networks: no network; describe at least one with two nodes; see docs/z2mha.example.yaml"},
 		{"wants two nodes", "mqtt: {server: mqtt://b}\nnetworks:\n- name: home\n  nodes:\n  - {name: a, host: a, dongle: /d, data: /e, service: openrc}\n",
 			"line 5: networks[home].nodes: fewer than two nodes; a network that survives its host needs a second one; add it"},
 		{"refuses a key given twice", "state: /s\nmqtt: {server: mqtt://b, server: mqtt://c}\nnetworks: []\n",
-			"line 2: mqtt.server: given twice, first in line 2; keep one of them\n" +
-				"line 3: networks: no network; describe at least one with two nodes; see docs/z2mha.example.yaml"},
+			"line 2: mqtt.server: given twice, first in line 2; keep one of them"},
 		{"says where the YAML breaks", "mqtt: {server\nstate: /x\n  y: 1\n",
 			"line 1: not valid YAML: did not find expected ',' or '}'; look at indentation, colons and quotes there and in the line before; text with @ * & ! % # wants quotes"},
 	} {
@@ -157,6 +154,19 @@ func TestProblemsHideSecrets(t *testing.T) {
 		}
 		if strings.Contains(strings.ReplaceAll(err.Error(), "{hunter2", ""), "hunter2") {
 			t.Errorf("%s: %v", password, err)
+		}
+	}
+}
+
+func TestAFileWithoutANetworkYet(t *testing.T) {
+	for _, list := range []string{"networks:\n", "networks: # none\n", "networks: ~\n", "networks: []\n"} {
+		c, err := config.Parse("/x/z2mha.yaml", []byte("mqtt: {server: mqtt://b}\n"+list))
+		if err != nil {
+			t.Errorf("%q: %v", list, err)
+			continue
+		}
+		if got := joined(c.Warnings); len(c.Networks) > 0 || !strings.Contains(got, "no network yet; add two hosts on the page") {
+			t.Errorf("%q: %v, %s", list, c.Networks, got)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type HostKeyChangedError struct {
 
 func (e *HostKeyChangedError) Error() string {
 	return fmt.Sprintf("%s shows host key %s, but %s was pinned: either the host was reinstalled or somebody "+
-		"else answers in its place; if it was reinstalled, delete its line from %s",
+		"else answers in its place; if it was reinstalled, trust its new key on the page (Add a host), or delete its line from %s",
 		e.Host, e.Offered, strings.Join(e.Pinned, " and "), e.File)
 }
 
