@@ -79,7 +79,7 @@ lint: ## check format, go vet, staticcheck and the lock file
 BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; s/^ {8}//p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
 
 .PHONY: bench
-bench: helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
+bench: assets helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
 	@echo '== the stick'
 	@go test -count=1 -run '^TestBudget' -v ./internal/dongle/... | $(BENCH_LINES)
 	@echo '== the helper'
@@ -88,6 +88,14 @@ bench: helpers ## measure; fails on exchanges, bytes and helper size, never on s
 	@go test -count=1 -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== the same at wire speed with 5 ms for each request'
 	@Z2MHA_PACED=1 go test -count=1 -timeout 20m -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== the page, and the program at rest'
+	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== the image'
+	@scripts/image-sizes.sh amd64 arm64
+
+.PHONY: screenshot
+screenshot: assets helpers ## take docs/overview.png anew; needs root, sshd and Chromium
+	@Z2MHA_PICTURE=$(CURDIR)/docs/overview.png CI=true go test -count=1 -run '^TestPagePicture$$' -v ./e2e | $(BENCH_LINES)
 
 .PHONY: golden
 golden: ## rewrite the golden files; the diff is the review

@@ -58,8 +58,8 @@ type tab struct {
 	mu      sync.Mutex // guards what follows
 	allowed []string
 	noted   []string
-	answers []*network.Response
-	bytes   int64
+	answers []arrival
+	sizes   map[network.RequestID]int64 // over the wire, of answers that have ended
 }
 
 // policyWatch tells of violations of the page's policy, which a page may swallow.
@@ -77,7 +77,7 @@ func (a *addon) open() *tab {
 	if chromium.err != nil {
 		a.Fatalf("start chromium: %v", chromium.err)
 	}
-	p := &tab{T: a.T, home: a.url}
+	p := &tab{T: a.T, home: a.url, sizes: map[network.RequestID]int64{}}
 	ctx, cancel := chromedp.NewContext(chromium.ctx, chromedp.WithNewBrowserContext(), chromedp.WithListener(p.hear))
 	p.ctx = ctx
 	a.Cleanup(func() {
@@ -122,9 +122,9 @@ func (p *tab) hear(event any) {
 			p.noted = append(p.noted, "request elsewhere: "+u)
 		}
 	case *network.EventResponseReceived:
-		p.answers = append(p.answers, e.Response)
+		p.answers = append(p.answers, arrival{e.Response, e.RequestID})
 	case *network.EventLoadingFinished:
-		p.bytes += int64(e.EncodedDataLength)
+		p.sizes[e.RequestID] = int64(e.EncodedDataLength)
 	}
 }
 
