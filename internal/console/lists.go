@@ -18,6 +18,9 @@ func Networks(w io.Writer, all []engine.Status) {
 	w = Plain(w)
 	for _, s := range all {
 		fmt.Fprintf(w, "%s: %s\n", s.Network, headline(s))
+		if s.Held != "" {
+			fmt.Fprintf(w, "  %s\n", s.Held)
+		}
 		tw := tabwriter.NewWriter(w, 2, 0, 2, ' ', 0)
 		for _, n := range s.Nodes {
 			fmt.Fprintf(tw, "  %s\t%s\t%s\n", n.Name, n.Role, nodeLine(n))

@@ -28,6 +28,7 @@ type Status struct {
 
 	Views      []readiness.View
 	Bridge     *readiness.Bridge
+	Held       string    // who holds the network, in a sentence; "" when nobody does
 	Unfinished string    // run that was cut off, "" when none
 	Generation int       // of the last accepted copy, 0 when there is none
 	LastSync   time.Time // when that copy was made
@@ -88,6 +89,11 @@ func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Statu
 		Views: in.Views, Bridge: in.Bridge, Unfinished: in.Unfinished, Devices: -1}
 	if in.Bridge != nil && in.Bridge.Err == nil {
 		st.Devices = in.Bridge.Devices
+	}
+	if c.parts.Held != nil {
+		if st.Held, err = c.parts.Held(n.Name); err != nil {
+			st.Held = err.Error() // as good as a hold
+		}
 	}
 	last, err := c.parts.Shelf.Latest(n.Name)
 	if err != nil && !errors.Is(err, generation.ErrNone) {
