@@ -47,7 +47,10 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	topic, payload := entities.Will(cfg.HomeAssistant.BaseTopic)
 	connect := func(_ context.Context, m config.MQTT) (*bus.Conn, error) {
 		c := busConfig(m, log)
-		c.ClientID, c.Will = m.ClientID, &bus.Message{Topic: topic, Payload: payload, Retained: true}
+		c.ClientID = m.ClientID
+		if cfg.HomeAssistant.Discovery { // otherwise nothing of ours may stay at the broker
+			c.Will = &bus.Message{Topic: topic, Payload: payload, Retained: true}
+		}
 		return bus.Open(c)
 	}
 	if err := os.MkdirAll(cfg.State, 0o700); err != nil {

@@ -13,7 +13,7 @@ import (
 const (
 	// troublePause is when what could not be read or opened is tried again, although
 	// nobody has changed the file.
-	troublePause = 10 * time.Second
+	troublePause = 5 * time.Second
 	// filePause is how often somebody may have edited the file.
 	filePause = 5 * time.Second
 )
