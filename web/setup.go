@@ -1,10 +1,16 @@
 package web
 
-// The first use is three forms after one another: a host is named (Setup), what is
+// Adding a node is three forms after one another: a host is named (Setup), what is
 // on it is shown (SetupFound), and what will be written is confirmed (SetupReview).
 // Nothing is changed before the last one. They are posted to "setup/look",
 // "setup/review" and "setup/save"; the answer replaces the element with the id
 // "setup-step".
+//
+// What can be done about nodes that are there takes place in the element with the id
+// "node-step": "setup/check" says whether a host lets us in, "setup/removal" shows what
+// would be removed (SetupRemoval) and "setup/remove" does it. A host with another key
+// than before (SetupTrust) is trusted by "setup/trust", in whichever of the two places it
+// was found.
 
 // A Setup is the page of first use, and of adding another node.
 type Setup struct {
@@ -13,8 +19,17 @@ type Setup struct {
 	Key         string // our public key as one line of authorized_keys; "" when there is none yet
 	Fingerprint string // "SHA256:…"
 	Hosts       []SetupHost
-	Nodes       []Fact // what is configured already: network / node, and where
+	Nodes       []SetupNode // what is configured already
 	Form        SetupForm
+}
+
+// A SetupNode is a node that is there, or waits for a second one.
+type SetupNode struct {
+	Network, Node string
+	Text          string // where it is
+	Check         bool   // whether its host can be asked
+	Note          string // what the host said just now; "" when it was not asked
+	NoteState     LightState
 }
 
 // A SetupHost is what is to be pasted on one kind of host.
@@ -74,6 +89,28 @@ type SetupReview struct {
 
 // A SetupSaved says that it is written.
 type SetupSaved struct {
-	What string   // a sentence
-	Next []string // what to do now
+	What    string   // a sentence
+	Next    []string // what to do now
+	AtNodes bool     // it takes the place of "node-step"
+}
+
+// A SetupRemoval shows what will be taken out before it is.
+type SetupRemoval struct {
+	Title     string
+	Sentences []string
+	File      string // where it is taken out
+	YAML      string // the part that goes
+	Label     string // of the button
+	Hidden    []Hidden
+}
+
+// A SetupTrust shows that a host has another key than before, and asks.
+type SetupTrust struct {
+	Title     string
+	Sentences []string // what it means
+	Old       []string // fingerprints that were known
+	New       string   // the one that is shown now
+	Word      string   // to be typed
+	Hidden    []Hidden
+	AtNodes   bool // it takes the place of "node-step"
 }

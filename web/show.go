@@ -99,6 +99,14 @@ func inputMode(name string) string {
 	return "text"
 }
 
+// stepID is the element of the set-up page that an answer takes the place of.
+func stepID(atNodes bool) string {
+	if atNodes {
+		return "node-step"
+	}
+	return "setup-step"
+}
+
 // whys says of buttons that cannot be pressed why, each reason once.
 func whys(list []Action) []string {
 	var out, reasons []string

@@ -28,6 +28,8 @@ var words = struct {
 	Found, Services, DataDirs, Sticks, NoneFound               string
 	Findings, GoOn, StartAgain, Review, File, Write, Saved     string
 	SetupReadOnly                                              string
+	CheckNode, RemoveNode, ChangeNode, FileLess, RemovalReview string
+	OldKey, NewKey, Trust                                      string
 }{
 	Product:      "Zigbee2MQTT High Availability",
 	Skip:         "Skip to the content",
@@ -139,5 +141,13 @@ var words = struct {
 	File:          "This is added to",
 	Write:         "Write it",
 	Saved:         "Saved",
+	CheckNode:     "Check",
+	RemoveNode:    "Remove",
+	ChangeNode:    "To change a host, remove it and add it again. A network needs two: to replace one of two hosts, add the new one first.",
+	FileLess:      "This is taken out of",
+	RemovalReview: "Nothing is removed yet.",
+	OldKey:        "Key that was known",
+	NewKey:        "Key that is shown now",
+	Trust:         "Trust the new key",
 	SetupReadOnly: "You can only look here; the notice above says why.",
 }

@@ -117,7 +117,7 @@ func (s *server) pageConfig(at place) dash.Config {
 		Address: at.address, Password: dash.NewPassword(at.password.Reveal()),
 		Language: s.around.options.Language, Log: s.log,
 		Setup: setup.New(setup.Config{
-			File: s.around.config, State: at.state, Defaults: s.around.defaults, Saved: s.Reload,
+			File: s.around.config, State: at.state, Defaults: s.around.defaults, Saved: s.Reload, Networks: s.front.Networks,
 			Addon: s.around.addon, Log: s.log,
 		}),
 	}

@@ -1,6 +1,10 @@
 package setup
 
-import "z2mha/internal/config"
+import (
+	"net/url"
+
+	"z2mha/internal/config"
+)
 
 // SetRoot puts a directory before every path that a look reads.
 func (s *Setup) SetRoot(dir string) { s.root = dir }
@@ -36,6 +40,15 @@ func Splice(src []byte, network string) (out []byte, text string, err error) {
 	}
 	p, err := s.plan(st, e)
 	return p.result, p.yaml, err
+}
+
+// Cut takes a node of a network out of a file, or the network when that is all that can go.
+func Cut(src []byte, network, node string) (out []byte, text string, err error) {
+	s := New(Config{File: "/nowhere/z2mha.yaml", State: "/nowhere"})
+	st := state{src: src, exists: true}
+	st.parsed, st.wrong = s.parse(src)
+	r, err := s.removal(st, url.Values{"network": {network}, "node": {node}})
+	return r.result, r.cut, err
 }
 
 // Verdict is what is thought of a stick by its USB names.

@@ -208,7 +208,7 @@ func TestTwoHostsFromNothing(t *testing.T) {
 		t.Error("z2mha.yaml was written with one node")
 	}
 	s.restart()
-	if page, _ = s.pages.Page(t.Context()); len(page.Nodes) != 1 || page.Nodes[0].Label != "home / attic" || !strings.Contains(page.Nodes[0].Text, "waits") {
+	if page, _ = s.pages.Page(t.Context()); len(page.Nodes) != 1 || page.Nodes[0].Node != "attic" || !strings.Contains(page.Nodes[0].Text, "waits") {
 		t.Errorf("nodes: %+v", page.Nodes)
 	}
 
@@ -374,7 +374,7 @@ func TestAWaitingNodeIsReplacedOrMakesRoom(t *testing.T) {
 	if review, _ = s.add(form); !strings.Contains(review, "The node attic, which waits for a second one in the network home, is forgotten") {
 		t.Errorf("review: %s", review)
 	}
-	if page, _ := s.pages.Page(t.Context()); len(page.Nodes) != 1 || page.Nodes[0].Label != "annex / attic" {
+	if page, _ := s.pages.Page(t.Context()); len(page.Nodes) != 1 || page.Nodes[0].Network != "annex" {
 		t.Errorf("nodes: %+v", page.Nodes)
 	}
 }

@@ -20,6 +20,7 @@ type target struct {
 	Host    config.Host
 	User    string
 	Become  config.Become
+	key     string // file of the private key; "" means ours
 }
 
 // maxField is longer than anything sensible; it bounds what is shown and written.
@@ -99,7 +100,6 @@ func parseHost(s string) (config.Host, error) {
 func blame(f *web.SetupForm, err error) bool {
 	var (
 		unreachable *remote.UnreachableError
-		changed     *remote.HostKeyChangedError
 		auth        *remote.AuthError
 		become      *remote.BecomeError
 	)
@@ -110,9 +110,6 @@ func blame(f *web.SetupForm, err error) bool {
 		f.Become.Error = clean(fmt.Sprintf("%s does not let %s become root without a password (%s); paste the line above on that host, or choose another way", become.Become, become.User, clean(become.Said)))
 	case errors.As(err, &auth):
 		f.User.Error = "the host does not let " + auth.User + " in with our key; paste the line above on that host, then look again"
-	case errors.As(err, &changed):
-		f.Host.Error = fmt.Sprintf("the host shows the key %s, but %s was known: either it was installed anew, or somebody else answers in its place; if it was installed anew, delete its line from %s and look again",
-			changed.Offered, strings.Join(changed.Pinned, " and "), changed.File)
 	case errors.As(err, &unreachable):
 		f.Host.Error = unreachableText(unreachable)
 	default:

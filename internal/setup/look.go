@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -22,8 +21,8 @@ import (
 	"z2mha/web"
 )
 
-// patience is how long a look may take in all.
-const patience = 45 * time.Second
+// patience is how long a look may take in all, commandTime one command of it.
+const patience, commandTime = 45 * time.Second, 20 * time.Second
 
 // look shows what is on a host. What is wrong with the form, or keeps us out of the
 // host, comes back in the form; nothing is ever changed there.
@@ -39,7 +38,10 @@ func (s *Setup) look(ctx context.Context, form url.Values) (templ.Component, err
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	found, err := s.visit(ctx, t)
+	changed, isChanged := errors.AsType[*remote.HostKeyChangedError](err)
 	switch {
+	case isChanged:
+		return web.SetupTrustPart(s.trustView(t, changed, false)), nil
 	case err == nil:
 		s.cfg.Log.Info("host looked at", "network", t.Network, "node", t.Node, "host", t.Host.String())
 		return web.SetupFoundPart(found.view(s.looks.keep(found))), nil
@@ -69,13 +71,7 @@ func brokenOff(err error) string {
 
 // visit logs in and reads. Errors are those of remote.Conn.
 func (s *Setup) visit(ctx context.Context, t target) (sight, error) {
-	signer, _, err := s.key()
-	if err != nil {
-		return sight{}, &network.RefusedError{What: "look at the host", Why: err.Error(), Remedy: "put our key right first"}
-	}
-	pins := filepath.Join(s.cfg.State, "known_hosts")
-	conn, err := remote.New(remote.Config{Address: t.Host.String(), User: t.User, Signer: signer, KnownHosts: pins,
-		Become: remote.Become(t.Become), CommandTimeout: 20 * time.Second, Dial: s.cfg.Dial, Log: s.cfg.Log})
+	conn, err := s.dial(t)
 	if err != nil {
 		return sight{}, err
 	}
@@ -84,7 +80,7 @@ func (s *Setup) visit(ctx context.Context, t target) (sight, error) {
 	if _, err := conn.Connect(ctx); err != nil {
 		return found, err
 	}
-	found.keys = pinned(pins, t.Host.String())
+	found.keys = pinned(s.pins(), t.Host.String())
 	if err := checkRoot(ctx, conn); err != nil {
 		return found, err
 	}

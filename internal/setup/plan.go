@@ -25,10 +25,18 @@ type plan struct {
 	seen    string // fingerprint of everything that this plan was made for
 }
 
-// what is being done when it is refused.
-func refused(e entry, why, remedy string) error {
-	return &network.RefusedError{What: "add the node " + e.Name + " to the network " + e.Network, Why: why, Remedy: remedy}
+// A doing is what is being done when it is refused.
+type doing string
+
+func (d doing) refused(why, remedy string) error {
+	return &network.RefusedError{What: string(d), Why: why, Remedy: remedy}
 }
+
+func (a entry) adding() doing {
+	return doing("add the node " + a.Name + " to the network " + a.Network)
+}
+
+func refused(e entry, why, remedy string) error { return e.adding().refused(why, remedy) }
 
 // plan works out what to write for a node.
 func (s *Setup) plan(st state, e entry) (plan, error) {

@@ -111,55 +111,62 @@ func (s *Setup) write(e entry, seen string) (web.SetupSaved, plan, error) {
 		return web.SetupSaved{}, p, refused(e, "z2mha.yaml, or the node that waits, has changed since this was shown", "look at the host again, and see what would be written now")
 	}
 	if p.waits {
-		return p.saved(), p, s.replace(e, s.draftFile(), p.result)
+		return p.saved(), p, s.replace(e.adding(), s.draftFile(), p.result)
 	}
-	if err := s.keepOld(e, st); err != nil {
+	if err := s.keepOld(e.adding(), st); err != nil {
 		return web.SetupSaved{}, p, err
 	}
-	if err := s.replace(e, st.path, p.result); err != nil {
+	if err := s.replace(e.adding(), st.path, p.result); err != nil {
 		return web.SetupSaved{}, p, err
 	}
 	if p.clears {
-		if err := os.Remove(s.draftFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := s.forgetDraft(); err != nil {
 			s.cfg.Log.Warn("setup.json not removed", "err", err)
 		}
 	}
 	return p.saved(), p, nil
 }
 
-// replace writes a file, readable by us only, and reads it back.
-func (s *Setup) replace(e entry, path string, data []byte) error {
-	if err := s.cfg.Disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return notWritten(e, err)
-	}
-	if err := s.cfg.Disk.WriteFile(path, data, 0o600); err != nil {
-		return notWritten(e, err)
-	}
-	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, data) {
-		return refused(e, path+" does not hold what was just written", "look at the disk of this machine")
+func (s *Setup) forgetDraft() error {
+	if err := os.Remove(s.draftFile()); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }
 
-func notWritten(e entry, err error) error {
-	return refused(e, clean(err.Error()), "see that the directory can be written and the disk has room; the file is as it was")
+// replace writes a file, readable by us only, and reads it back.
+func (s *Setup) replace(what doing, path string, data []byte) error {
+	if err := s.cfg.Disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return notWritten(what, err)
+	}
+	if err := s.cfg.Disk.WriteFile(path, data, 0o600); err != nil {
+		return notWritten(what, err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, data) {
+		return what.refused(path+" does not hold what was just written", "look at the disk of this machine")
+	}
+	return nil
+}
+
+func notWritten(what doing, err error) error {
+	return what.refused(clean(err.Error()), "see that the directory can be written and the disk has room; the file is as it was")
 }
 
 // oldMark is between the name of z2mha.yaml and the moment until which it was so.
 const oldMark, mostOld = ".old-", 5
 
 // keepOld copies z2mha.yaml as it was, and removes the oldest of more than five copies.
-func (s *Setup) keepOld(e entry, st state) error {
+func (s *Setup) keepOld(what doing, st state) error {
 	if !st.exists {
 		return nil
 	}
 	path := st.path + oldMark + s.cfg.Now().UTC().Format("20060102T150405Z")
 	if err := s.cfg.Disk.WriteFile(path, st.src, 0o600); err != nil {
-		return notWritten(e, err)
+		return notWritten(what, err)
 	}
 	entries, err := os.ReadDir(filepath.Dir(st.path))
 	if err != nil {
-		return notWritten(e, err)
+		return notWritten(what, err)
 	}
 	var old []string
 	for _, one := range entries {

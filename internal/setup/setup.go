@@ -3,9 +3,12 @@
 //
 // A look runs reading commands only. What it found is remembered here for an hour and
 // named by a word that is drawn at random, so that nothing of it comes back through a
-// browser but the choice. z2mha.yaml is edited by inserting bytes: comments, order and
-// everything else stay as a person wrote them, and the result is read by
-// config.ParseWith and compared before it is shown and again before it is written.
+// browser but the choice. z2mha.yaml is edited by inserting bytes, or taking some out:
+// comments, order and everything else stay as a person wrote them, and the result is read
+// by config.ParseWith and compared before it is shown and again before it is written.
+//
+// What was done can be undone: a node is removed, a network with its last two, and a host
+// that has a new key is trusted again. None of that touches a host.
 //
 // A network needs two nodes. The first waits in <state>/setup.json until the second is
 // there; that file holds no secret.
@@ -28,6 +31,7 @@ import (
 
 	"z2mha/internal/config"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/status"
 	"z2mha/internal/host/remote"
 	"z2mha/internal/storage/durable"
 	"z2mha/web"
@@ -43,6 +47,9 @@ type Config struct {
 	Defaults func() config.Defaults
 	// Saved is called, and waited for, after z2mha.yaml was written; may be nil.
 	Saved func()
+	// Networks are what is seen of the networks, so that no node is removed that carries
+	// one; nil: that is not known.
+	Networks func() []status.Network
 	// Addon says that Home Assistant knows the broker, so that the file need not.
 	Addon bool
 	Disk  durable.Disk
@@ -73,6 +80,9 @@ func New(cfg Config) *Setup {
 	if cfg.Saved == nil {
 		cfg.Saved = func() {}
 	}
+	if cfg.Networks == nil {
+		cfg.Networks = func() []status.Network { return nil }
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -96,7 +106,7 @@ func (s *Setup) Page(context.Context) (web.Setup, error) {
 		page.Hosts = hosts(line)
 	}
 	there := s.read()
-	page.Nodes = there.facts()
+	page.Nodes = there.list()
 	page.Form = web.SetupForm{Network: web.Field{Value: there.nextNetwork()}, Port: web.Field{Value: "22"},
 		User: web.Field{Value: login}, Become: web.Field{Value: string(config.BecomeSudo)}}
 	return page, nil
@@ -112,16 +122,26 @@ func (s *Setup) Step(ctx context.Context, name string, form url.Values, by strin
 		return s.review(form)
 	case "save":
 		return s.save(form, by)
+	case "check":
+		return s.check(ctx, form)
+	case "trust":
+		return s.trust(ctx, form, by)
+	case "removal":
+		return s.reviewRemoval(form)
+	case "remove":
+		return s.remove(form, by)
 	}
 	return nil, &network.RefusedError{What: "set up a host", Why: "there is no such step", Remedy: "load the page again"}
 }
 
 // key is our key and its line for authorized_keys.
-func (s *Setup) key() (ssh.Signer, string, error) {
-	if err := s.cfg.Disk.MkdirAll(filepath.Dir(s.cfg.KeyFile), 0o700); err != nil {
+func (s *Setup) key() (ssh.Signer, string, error) { return s.keyIn(s.cfg.KeyFile) }
+
+func (s *Setup) keyIn(file string) (ssh.Signer, string, error) {
+	if err := s.cfg.Disk.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		return nil, "", err
 	}
-	return remote.LoadOrCreateKey(s.cfg.KeyFile)
+	return remote.LoadOrCreateKey(file)
 }
 
 // lookTime is how long what was found may be used.

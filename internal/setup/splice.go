@@ -129,18 +129,29 @@ func (b book) behindLast(list, entry *yaml.Node) (splice, error) {
 	if line == 0 {
 		return splice{}, errShape
 	}
-	end := line + 1
+	return b.lines(b.lineStart(b.behindEntry(line, column)), indent(block(entry), column)), nil
+}
+
+// behindEntry is the first line behind an entry whose dash is at a line and a column.
+// Comments that are indented like its lines belong to it, and others if they are between
+// its lines.
+func (b book) behindEntry(line, column int) int {
+	end, outside := line+1, false
 	for l := line + 1; b.lineStart(l) < len(b.src); l++ {
 		text := strings.TrimRight(b.line(l), " \t\r\n")
-		if text == "" {
-			continue
+		comment := strings.HasPrefix(strings.TrimLeft(text, " "), "#")
+		inside := leading(text) > column
+		switch {
+		case text == "":
+		case !inside && !comment:
+			return end
+		case !inside:
+			outside = true
+		case !comment || !outside:
+			end, outside = l+1, false
 		}
-		if leading(text) <= column {
-			break
-		}
-		end = l + 1
 	}
-	return b.lines(b.lineStart(end), indent(block(entry), column)), nil
+	return end
 }
 
 // dash finds the line and the column, from 0, of the dash before an entry that begins in
@@ -161,7 +172,7 @@ func (b book) dash(line int) (int, int) {
 // inFlow puts the entry before the closing bracket, behind the last thing that counts.
 func (b book) inFlow(list, entry *yaml.Node) (splice, error) {
 	start := b.offset(list)
-	last, comma, ok := flowEnd(b.src, start)
+	last, _, comma, ok := flowEnd(b.src, start)
 	if !ok {
 		return splice{}, errShape
 	}
@@ -175,8 +186,9 @@ func (b book) inFlow(list, entry *yaml.Node) (splice, error) {
 }
 
 // flowEnd walks over a list in brackets. last is the offset behind the last byte before
-// the closing bracket that is neither blank nor comment; comma says that it is one.
-func flowEnd(src []byte, at int) (last int, comma, ok bool) {
+// the closing bracket that is neither blank nor comment, and comma says that it is one;
+// end is the offset behind the bracket.
+func flowEnd(src []byte, at int) (last, end int, comma, ok bool) {
 	depth := 0
 	before := byte(' ') // the byte before, blank at a token's start
 	for ; at < len(src); at++ {
@@ -191,13 +203,13 @@ func flowEnd(src []byte, at int) (last int, comma, ok bool) {
 			continue
 		case (c == '"' || c == '\'') && start:
 			if at = quoteEnd(src, at); at < 0 {
-				return 0, false, false
+				return 0, 0, false, false
 			}
 		case c == '[' || c == '{':
 			depth++
 		case c == ']' || c == '}':
 			if depth--; depth == 0 {
-				return last, comma, true
+				return last, at + 1, comma, true
 			}
 		}
 		if at < len(src) && strings.IndexByte(" \t\r\n", c) < 0 {
@@ -205,7 +217,7 @@ func flowEnd(src []byte, at int) (last int, comma, ok bool) {
 		}
 		before = c
 	}
-	return 0, false, false
+	return 0, 0, false, false
 }
 
 // quoteEnd is the offset of the quote that ends the text beginning at at; -1: none.

@@ -114,21 +114,21 @@ func (st state) has(network, node string) bool {
 	return false
 }
 
-// facts are the nodes that are there.
-func (st state) facts() []web.Fact {
-	var facts []web.Fact
+// list is what is set up already.
+func (st state) list() []web.SetupNode {
+	var list []web.SetupNode
 	if st.parsed != nil {
 		for _, n := range st.parsed.Networks {
-			for _, node := range n.Nodes {
-				facts = append(facts, web.Fact{Label: n.Name + " / " + node.Name, Text: node.Host.String() + ", " + string(node.Service.Kind)})
+			for _, x := range n.Nodes {
+				list = append(list, web.SetupNode{Network: n.Name, Node: x.Name, Text: x.Host.String() + ", " + string(x.Service.Kind), Check: true})
 			}
 		}
 	}
-	if st.draft != nil {
-		facts = append(facts, web.Fact{Label: clean(st.draft.Network + " / " + st.draft.Name),
-			Text: clean(st.draft.where()) + "; waits for a second node of this network before it is written"})
+	if d := st.draft; d != nil {
+		list = append(list, web.SetupNode{Network: clean(d.Network), Node: clean(d.Name),
+			Text: clean(d.where()) + "; waits for a second node of this network before it is written"})
 	}
-	return facts
+	return list
 }
 
 // nextNetwork is the network that the next node most likely belongs to.
@@ -138,7 +138,7 @@ func (st state) nextNetwork() string {
 		return st.draft.Network
 	case st.parsed != nil && len(st.parsed.Networks) == 1:
 		return st.parsed.Networks[0].Name
-	case !st.exists:
+	case st.parsed == nil && !st.exists, st.parsed != nil && len(st.parsed.Networks) == 0:
 		return "home"
 	}
 	return ""

@@ -126,9 +126,11 @@ func whole(ctx context.Context, s storybook.Story) (string, error) {
 	}
 	switch s.Place {
 	case storybook.PlaceDialog:
-		html, err = within(ctx, "overview-protected", html, `<div id="dialog">`, `</div>`)
+		html, err = within(ctx, "overview-protected", `<div id="dialog">`+html+`</div>`, `<div id="dialog">`, `</div>`)
 	case storybook.PlaceStep:
 		html, err = within(ctx, "setup-first", html, `<form id="setup-step"`, `</form>`)
+	case storybook.PlaceNodes:
+		html, err = within(ctx, "setup-another", html+`</section>`, `<div id="node-step">`, `</section>`)
 	case storybook.PlacePage:
 	}
 	html = strings.Replace(html, " data-live", "", 1)
@@ -143,9 +145,6 @@ func within(ctx context.Context, page, part, from, to string) (string, error) {
 		html, err := render(ctx, s)
 		before, rest, _ := strings.Cut(html, from)
 		_, after, _ := strings.Cut(rest, to)
-		if strings.HasPrefix(from, "<div") {
-			part = from + part + to
-		}
 		return before + part + after, err
 	}
 	return part, nil

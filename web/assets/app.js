@@ -276,6 +276,11 @@
     if (dialog) dialog.close();
   }
 
+  function focusOnStep(step) {
+    checkWord(document.querySelector(step + " [data-word]"));
+    focusOn(document.querySelector(step + " [data-focus], " + step + " [aria-invalid=true]"));
+  }
+
   // opener is the button that a dialog came from. It was disabled while it was on its
   // way, and a browser forgets the focus of what is disabled.
   let opener = null;
@@ -306,7 +311,7 @@
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "dialog") openDialog();
-    else focusOn(document.querySelector("#setup-step [data-focus], #setup-step [aria-invalid=true]"));
+    else focusOnStep(event.detail.target.closest("#node-step") ? "#node-step" : "#setup-step");
     tick();
   });
   document.addEventListener("htmx:afterRequest", () => { if (last) show(last, true); });

@@ -4,10 +4,10 @@ import "z2mha/web"
 
 func setups() []Story {
 	known := FirstUse()
-	known.Nodes = []web.Fact{{Label: "home / attic", Text: "attic.example:22, systemd"}}
+	known.Nodes = nodes()
 	known.Form.Network.Value = "home"
 	noKey := FirstUse()
-	noKey.Key, noKey.CanAct = "", false
+	noKey.Key, noKey.CanAct, noKey.Nodes = "", false, nodes()
 	noKey.Notices = []web.Notice{web.NoticeReadOnly}
 	return []Story{
 		{"setup-first", PlacePage, web.SetupPage(Page("Add a host"), FirstUse())},
@@ -25,6 +25,19 @@ func setups() []Story {
 		{"setup-review", PlaceStep, web.SetupReviewPart(review())},
 		{"setup-saved", PlaceStep, web.SetupSavedPart(web.SetupSaved{What: "The node cellar belongs to the network home now.",
 			Next: []string{"It is looked at within half a minute.", "Sync once, so that it has the data of attic.", "Try a switchover while you are at home."}})},
+		{"setup-trust", PlaceStep, web.SetupTrustPart(trust())},
+		{"setup-trust-hostile", PlaceStep, web.SetupTrustPart(web.SetupTrust{Title: Hostile, Old: []string{Long, Hostile}, New: Long, Word: Hostile,
+			Hidden: []web.Hidden{{Name: "host", Value: Hostile}}})},
+		{"setup-nodes", PlaceNodes, web.SetupNodesPart(nodes(), true)},
+		{"setup-nodes-checked", PlaceNodes, web.SetupNodesPart(noted(), true)},
+		{"setup-nodes-hostile", PlaceNodes, web.SetupNodesPart([]web.SetupNode{{Network: Long, Node: Hostile, Text: Long, Check: true, Note: Hostile, NoteState: web.LightWarn}}, true)},
+		{"setup-nodes-trust", PlaceNodes, web.SetupTrustPart(trustThere())},
+		{"setup-removal", PlaceNodes, web.SetupRemovalPart(removal())},
+		{"setup-removal-whole", PlaceNodes, web.SetupRemovalPart(wholeRemoval())},
+		{"setup-removal-hostile", PlaceNodes, web.SetupRemovalPart(web.SetupRemoval{Title: Hostile, Sentences: []string{Long}, File: Hostile, YAML: Hostile + Long, Label: Long,
+			Hidden: []web.Hidden{{Name: "node", Value: Hostile}}})},
+		{"setup-removed", PlaceNodes, web.SetupSavedPart(web.SetupSaved{AtNodes: true, What: "The node nuc is removed from the network home.",
+			Next: []string{"To come back with other settings, add the host again."}})},
 	}
 }
 
@@ -93,4 +106,52 @@ func review() web.SetupReview {
 `,
 		Hidden: []web.Hidden{{Name: "node", Value: "cellar"}},
 	}
+}
+
+func nodes() []web.SetupNode {
+	return []web.SetupNode{
+		{Network: "home", Node: "attic", Text: "attic.example:22, systemd", Check: true},
+		{Network: "home", Node: "cellar", Text: "192.0.2.17:22, openrc", Check: true},
+		{Network: "annex", Node: "shed", Text: "192.0.2.18:22, Docker; waits for a second node of this network before it is written"},
+	}
+}
+
+func noted() []web.SetupNode {
+	list := nodes()
+	list[0].Note, list[0].NoteState = "Our key lets z2mha in, who can become root there.", web.LightGood
+	list[1].Note, list[1].NoteState = "There is no way to this address; see whether the host is on and in this network.", web.LightBad
+	return list
+}
+
+func trust() web.SetupTrust {
+	return web.SetupTrust{
+		Title: "192.0.2.17:22 shows another key than before",
+		Sentences: []string{"Either the host was installed anew: then this is its new key. Or somebody else answers in its place.",
+			"If you do not know why the key is new, do not trust it."},
+		Old: []string{"SHA256:wJ0kExampleExampleExampleExampleExampleExam"}, New: "SHA256:Q9xkExampleExampleExampleExampleExampleExam",
+		Word: "cellar", Hidden: []web.Hidden{{Name: "network", Value: "home"}, {Name: "node", Value: "cellar"}},
+	}
+}
+
+func trustThere() web.SetupTrust {
+	t := trust()
+	t.AtNodes = true
+	return t
+}
+
+func removal() web.SetupRemoval {
+	return web.SetupRemoval{
+		Title: "Remove nuc from the network home?", File: "/data/z2mha.yaml", Label: "Remove it",
+		Sentences: []string{"The network home goes on with attic and cellar.", "Zigbee2MQTT is not touched on this host."},
+		YAML:      "      - name: nuc\n        host: 192.0.2.19\n        service: systemd",
+		Hidden:    []web.Hidden{{Name: "network", Value: "home"}, {Name: "node", Value: "nuc"}},
+	}
+}
+
+func wholeRemoval() web.SetupRemoval {
+	r := removal()
+	r.Title, r.Label = "Remove the whole network home?", "Remove the whole network"
+	r.Sentences = []string{"A network needs two nodes, so cellar cannot go alone: the whole network home goes, with attic and cellar."}
+	r.YAML = "  - name: home\n    nodes:\n      - name: attic\n        host: 192.0.2.16\n      - name: cellar\n        host: 192.0.2.17"
+	return r
 }

@@ -25,6 +25,7 @@ const (
 	PlacePage   Place = "page"   // it is a whole page
 	PlaceDialog Place = "dialog" // in the element "dialog" of the overview
 	PlaceStep   Place = "step"   // in place of "setup-step" on the set-up page
+	PlaceNodes  Place = "nodes"  // in place of "node-step" there
 )
 
 // Stories are all of them, in the order in which they are shown.
