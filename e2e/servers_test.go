@@ -54,7 +54,7 @@ func sshdUnder(t *testing.T, wrap func(home.HostSpec) []string) func(home.HostSp
 		}
 		address, port := freeAddress(t, s.IP)
 		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(s.Admit))
-		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, filepath.Join(s.Dir, pasted), sftp)
+		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, filepath.Join(s.Dir, pasted), filepath.Join(s.Dir, ".znp-helper"), sftp)
 		command := append(wrap(s), bin, "-D", "-e", "-f", conf)
 		serve(t, etc, command[0], command[1:]...).listens(t, address)
 		return realHost(address), nil
@@ -68,6 +68,7 @@ const sshdConfig = `ListenAddress %s
 Port %s
 HostKey %s
 AuthorizedKeysFile %s %s
+SetEnv Z2MHA_STATE=%s
 Subsystem sftp %s
 PidFile none
 UsePAM no

@@ -384,6 +384,8 @@ func TestAStopThatNeverEnds(t *testing.T) {
 	if o := p.see(); o.Stopped() {
 		t.Errorf("got %+v", o)
 	}
+	p.cfg.Timeouts.Ending = 20 * time.Second
+	p.Node = p.connect()
 	p.must(p.KillService(t.Context()))
 	if o := p.see(); !o.Stopped() || o.Service != network.ServiceStopped {
 		t.Errorf("after the kill %+v", o)

@@ -13,6 +13,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -90,9 +91,10 @@ func NewKey() ssh.Signer {
 	return signer
 }
 
+// environment also keeps what znp-helper leaves behind within the host's own home.
 func environment(o Options) []string {
 	path := strings.Join(append(o.Path, "/usr/sbin", "/usr/bin", "/sbin", "/bin"), ":")
-	return append([]string{"HOME=" + o.Home, "PATH=" + path}, o.Env...)
+	return append([]string{"HOME=" + o.Home, "PATH=" + path, "Z2MHA_STATE=" + filepath.Join(o.Home, ".znp-helper")}, o.Env...)
 }
 
 // Addr is the host:port to dial.
