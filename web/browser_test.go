@@ -361,7 +361,9 @@ func TestAskAtOnce(t *testing.T) {
 	needHTMX(t)
 	s := newSite(t, home())
 	s.set(func(s *site) {
-		s.preview = func() (int, templ.Component) { return 200, web.PreviewDialog(web.Preview{Title: "Sync?", Confirm: web.Confirm{Label: "Sync now"}}) }
+		s.preview = func() (int, templ.Component) {
+			return 200, web.PreviewDialog(web.Preview{Title: "Sync?", Confirm: web.Confirm{Label: "Sync now"}})
+		}
 		s.ask = s.stopping
 	})
 	ctx := browse(t)
