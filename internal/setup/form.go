@@ -107,9 +107,9 @@ func blame(f *web.SetupForm, err error) bool {
 	case errors.As(err, &become) && become.Become == remote.BecomeNone:
 		f.Become.Error = "the user " + become.User + " is not root on this host; choose sudo or doas, whichever the host has"
 	case errors.As(err, &become):
-		f.Become.Error = clean(fmt.Sprintf("%s does not let %s become root without a password (%s); paste the line above on that host, or choose another way", become.Become, become.User, clean(become.Said)))
+		f.Become.Error = clean(fmt.Sprintf("%s does not let %s become root without a password (%s); paste the line of step 2 on that host, or choose another way", become.Become, become.User, clean(become.Said)))
 	case errors.As(err, &auth):
-		f.User.Error = "the host does not let " + auth.User + " in with our key; paste the line above on that host, then look again"
+		f.User.Error = "the host does not let " + auth.User + " in with our key; paste the line of step 2 on that host, then look again"
 	case errors.As(err, &unreachable):
 		f.Host.Error = unreachableText(unreachable)
 	default:

@@ -76,7 +76,7 @@ func TestAHostThatCannotBeLookedAt(t *testing.T) {
 		form url.Values
 		want string
 	}{
-		{"does not admit our key", formFor(refusing, "attic"), "does not let z2mha in with our key; paste the line above"},
+		{"does not admit our key", formFor(refusing, "attic"), "does not let z2mha in with our key; paste the line of step 2 on that host"},
 		{"wants a password for sudo", formFor(noSudo, "attic"), "sudo does not let z2mha become root without a password"},
 		{"is entered as nobody special", filledWith(formFor(plain, "attic"), "become", "none"), "the user z2mha is not root on this host; choose sudo or doas"},
 		{"runs commands as another user", formFor(notRoot, "attic"), "its user is number 1000"},
