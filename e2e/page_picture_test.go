@@ -16,7 +16,7 @@ import (
 func TestPagePicture(t *testing.T) {
 	file := os.Getenv("Z2MHA_PICTURE")
 	if file == "" {
-		t.Skip("no picture is wanted; make screenshot takes one")
+		return // no picture is wanted; make screenshot takes one
 	}
 	b := simulated(t, machines(t)).start()
 	a := b.addonWith(b.twoMachines())
