@@ -35,14 +35,14 @@ type addon struct {
 
 // Two users of Home Assistant. Display names are what people made up.
 var (
-	administrator = ingresstest.User{ID: "a11a", Name: "anna", DisplayName: "Anna"}
-	onlooker      = ingresstest.User{ID: "be11", Name: "ben", DisplayName: `Ben <img src=x onerror=alert(1)> "Q" & Söhne`}
+	administrator = ingresstest.User{ID: "a11a", Name: "owner", DisplayName: "Owner"}
+	onlooker      = ingresstest.User{ID: "be11", Name: "guest", DisplayName: `Guest <img src=x onerror=alert(1)> "Q" & Söhne`}
 )
 
 // ingressAddress stands for 172.30.32.2: the page must admit this one alone.
 const ingressAddress = "127.0.0.3"
 
-// addon starts the add-on in b's home, as configured, with Anna at the browser.
+// addon starts the add-on in b's home, as configured, with Owner at the browser.
 func (b *bench) addon() *addon {
 	b.Helper()
 	_, networks, _ := strings.Cut(b.home.Configuration(), "\nnetworks:")

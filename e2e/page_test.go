@@ -53,7 +53,7 @@ func TestPageSwitchover(t *testing.T) {
 	p.do(chromedp.Reload())
 	p.sees(`document.querySelectorAll(".run .step-done").length >= ` + fmt.Sprint(done))
 	p.says(".run .chip", "In progress")
-	p.says(".run", "by Anna on the page")
+	p.says(".run", "by Owner on the page")
 	p.size(360, 740)
 	p.doesNotScrollSideways("a plan under way")
 	p.size(1440, 900)
@@ -161,7 +161,7 @@ func TestPageReadOnly(t *testing.T) {
 	p.do(script(`window.said = null; ` + ask + `.then(async (r) => { window.said = r.status + " " + await r.text() })`))
 	p.sees(`window.said`)
 	if said := read[string](p, `window.said`); !strings.HasPrefix(said, "403 ") || !strings.Contains(said, "administrators") {
-		p.fail("a request of Ben was answered %s", said)
+		p.fail("a request of Guest was answered %s", said)
 	}
 	p.follow("nav", "Add a host")
 	p.says("#setup", "You can only look here")

@@ -188,14 +188,14 @@ func client(from string) *http.Client {
 	return &http.Client{Timeout: time.Minute, Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
 }
 
-// try makes one request as the administrator Anna, from 127.0.0.1.
+// try makes one request as the administrator Owner, from 127.0.0.1.
 func (s *serving) try(method, path string, form url.Values, header ...string) (answer, error) {
 	req, err := http.NewRequestWithContext(s.Context(), method, s.base()+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return answer{}, err
 	}
-	req.Header.Set("X-Remote-User-Id", "anna")
-	req.Header.Set("X-Remote-User-Display-Name", "Anna")
+	req.Header.Set("X-Remote-User-Id", "owner")
+	req.Header.Set("X-Remote-User-Display-Name", "Owner")
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("HX-Request", "true")

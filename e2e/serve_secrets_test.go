@@ -265,7 +265,7 @@ func (s *serving) follows() {
 	if err != nil {
 		s.Fatal(err)
 	}
-	req.Header.Set("X-Remote-User-Id", "anna")
+	req.Header.Set("X-Remote-User-Id", "owner")
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		s.Fatal(err)

@@ -30,7 +30,7 @@ const (
 )
 
 // admin may act.
-var admin = supervisortest.User{ID: "anna", Name: "Anna", Groups: []string{"system-admin"}}
+var admin = supervisortest.User{ID: "owner", Name: "Owner", Groups: []string{"system-admin"}}
 
 // What follows starts `z2mha serve` in surroundings where something is wrong. Each time
 // it must say so in words that help, on its page and in its log, go on with the rest,
@@ -403,7 +403,7 @@ func TestServeHostileNames(t *testing.T) {
 func TestServeStrangers(t *testing.T) {
 	t.Parallel()
 	dir, broker := folder(t), embedded(t, home.Login{})
-	fake := supervisortest.Start(t, supervisortest.Options{Users: []supervisortest.User{admin, {ID: "ben", Name: "Ben", Groups: []string{"system-users"}}}, MQTT: offer(broker, home.Login{})})
+	fake := supervisortest.Start(t, supervisortest.Options{Users: []supervisortest.User{admin, {ID: "guest", Name: "Guest", Groups: []string{"system-users"}}}, MQTT: offer(broker, home.Login{})})
 	settings(t, dir, describe())
 	s := inSupervisor(t, dir, fake)
 	s.shows("home")
@@ -417,7 +417,7 @@ func TestServeStrangers(t *testing.T) {
 	s.logs("request not admitted", "from=127.0.0.2")
 	for _, verb := range []string{"ask", "preview", "setup/look"} {
 		s.refuses(s.request(http.MethodPost, verb, hold, "HX-Request", "no"), http.StatusForbidden, "lacks the header HX-Request")
-		s.refuses(s.request(http.MethodPost, verb, hold, "X-Remote-User-Id", "ben"), http.StatusForbidden, "This was not done")
+		s.refuses(s.request(http.MethodPost, verb, hold, "X-Remote-User-Id", "guest"), http.StatusForbidden, "This was not done")
 		s.refuses(s.request(http.MethodGet, verb, nil), http.StatusMethodNotAllowed)
 	}
 	for _, path := range []string{"nothing", "assets/../../etc/passwd", "z2mha.yaml", "%3Cscript%3E"} {
@@ -444,7 +444,7 @@ func (s *serving) from(ip, method, path string) answer {
 	if err != nil {
 		s.Fatal(err)
 	}
-	req.Header.Set("X-Remote-User-Id", "anna")
+	req.Header.Set("X-Remote-User-Id", "owner")
 	req.Header.Set("X-Forwarded-For", "127.0.0.1")
 	got, err := s.do(client(ip), req)
 	if err != nil {

@@ -55,13 +55,13 @@ func TestPreview(t *testing.T) {
 func TestAsk(t *testing.T) {
 	h := behindIngress(t, dash.Config{})
 	seen := seenIn(t, h.post("preview", "network", "home", "verb", "switchover", "to", "cellar"))
-	a := h.post("ask", "network", "home", "verb", "switchover", "to", "cellar", "seen", seen, "by", "Eve", "AcceptChange", "true", "unknown", "x")
+	a := h.post("ask", "network", "home", "verb", "switchover", "to", "cellar", "seen", seen, "by", "Stranger", "AcceptChange", "true", "unknown", "x")
 	a.expect(t, http.StatusAccepted, `<main id="overview"`)
-	want := []desk.Request{{Network: "home", Verb: desk.Switchover, To: "cellar", By: "Anna on the page"}}
+	want := []desk.Request{{Network: "home", Verb: desk.Switchover, To: "cellar", By: "Owner on the page"}}
 	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
 		t.Error(diff)
 	}
-	if log := h.log.String(); !strings.Contains(log, `by="Anna on the page"`) || !strings.Contains(log, "run=run-1") {
+	if log := h.log.String(); !strings.Contains(log, `by="Owner on the page"`) || !strings.Contains(log, "run=run-1") {
 		t.Errorf("the log does not say who asked:\n%s", log)
 	}
 }

@@ -139,15 +139,15 @@ type house struct {
 	log   *logged
 }
 
-// anna administrates.
-var anna = ingresstest.User{ID: "a1", Name: "anna", DisplayName: "Anna"}
+// owner administrates.
+var owner = ingresstest.User{ID: "a1", Name: "owner", DisplayName: "Owner"}
 
-// behindIngress serves cfg as an add-on, with Anna at the browser.
+// behindIngress serves cfg as an add-on, with Owner at the browser.
 func behindIngress(t *testing.T, cfg dash.Config) *house {
 	t.Helper()
 	h := direct(t, cfg, dash.Addon)
 	h.proxy = &ingresstest.Proxy{Target: strings.TrimSuffix(h.base, "/")}
-	h.proxy.SetUser(anna)
+	h.proxy.SetUser(owner)
 	h.base = h.proxy.Serve(t)
 	return h
 }

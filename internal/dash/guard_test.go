@@ -66,9 +66,9 @@ func TestWhoMayAct(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"lets an administrator act", anna, admins{"a1"}, 200, "<dialog"},
-		{"lets others only look", ingresstest.User{ID: "b2", DisplayName: "Ben"}, admins{"a1"}, 403, "only administrators of Home Assistant"},
-		{"lets nobody act while it cannot be told", anna, noCore{}, 403, "does not say at the moment"},
+		{"lets an administrator act", owner, admins{"a1"}, 200, "<dialog"},
+		{"lets others only look", ingresstest.User{ID: "b2", DisplayName: "Guest"}, admins{"a1"}, 403, "only administrators of Home Assistant"},
+		{"lets nobody act while it cannot be told", owner, noCore{}, 403, "does not say at the moment"},
 		{"lets a session without user only look", ingresstest.User{}, admins{"a1", ""}, 403, "does not say at the moment"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -172,10 +172,10 @@ func TestAddonHeadersMeanNothingStandalone(t *testing.T) {
 	h := direct(t, dash.Config{}, dash.Standalone)
 	r := h.request(http.MethodGet, "", "")
 	r.Header.Set("X-Ingress-Path", "/api/hassio_ingress/evil")
-	r.Header.Set("X-Remote-User-Display-Name", "Eve")
+	r.Header.Set("X-Remote-User-Display-Name", "Stranger")
 	a := h.do(r)
 	a.expect(t, 200, `<base href="./">`)
-	if strings.Contains(a.body, "Eve") || strings.Contains(a.body, "hassio_ingress") {
+	if strings.Contains(a.body, "Stranger") || strings.Contains(a.body, "hassio_ingress") {
 		t.Errorf("headers of a stranger are shown:\n%s", a.body)
 	}
 }

@@ -254,7 +254,7 @@ func TestInterruption(t *testing.T) {
 // TestFingerprint: it changes with what would be done, and with nothing else.
 func TestFingerprint(t *testing.T) {
 	preview := func(change func(*desk.Preview)) string {
-		p := desk.Preview{Request: desk.Request{Network: "home", Verb: desk.Switchover, To: "cellar", By: "Anna"}}
+		p := desk.Preview{Request: desk.Request{Network: "home", Verb: desk.Switchover, To: "cellar", By: "Owner"}}
 		p.Plan = plan.Switchover("home", "attic", "cellar", []string{"shed"}, plan.DefaultTiming())
 		change(&p)
 		return fingerprint(p)
@@ -265,7 +265,7 @@ func TestFingerprint(t *testing.T) {
 		change func(*desk.Preview)
 		same   bool
 	}{
-		{"who asks", func(p *desk.Preview) { p.Request.By = "Ben" }, true},
+		{"who asks", func(p *desk.Preview) { p.Request.By = "Guest" }, true},
 		{"when it was made", func(p *desk.Preview) { p.Plan.Created, p.Plan.ID = noon, "x" }, true},
 		{"how long it may take", func(p *desk.Preview) { p.Plan.Steps[0].Budget, p.Interruption.AtMost = 1, 1 }, true},
 		{"the network", func(p *desk.Preview) { p.Request.Network = "shed" }, false},

@@ -21,7 +21,7 @@ func TestOverviewPage(t *testing.T) {
 	}})
 	a := h.get("")
 	a.expect(t, 200, `<base href="`+h.proxy.Path()+`/">`, `<meta charset="utf-8">`, `id="overview"`, status.Protected.Sentence(),
-		"attic", "cellar", "9.8.7", "Anna", "The broker cannot be reached.")
+		"attic", "cellar", "9.8.7", "Owner", "The broker cannot be reached.")
 	if kind := a.Header.Get("Content-Type"); kind != "text/html" { // ingress took the charset
 		t.Errorf("Content-Type is %q", kind)
 	}

@@ -41,12 +41,12 @@ func TestSetup(t *testing.T) {
 	h.get("setup").expect(t, 200, "ssh-ed25519 AAAA z2mha", h.proxy.Path()+"/")
 	h.post("setup/look", "host", "attic.example").expect(t, 200, "Written.")
 	h.post("setup/look").expect(t, 409, "No host was named.", "data-failure")
-	h.proxy.SetUser(ingresstest.User{ID: "b2", DisplayName: "Ben"})
+	h.proxy.SetUser(ingresstest.User{ID: "b2", DisplayName: "Guest"})
 	h.get("setup").expect(t, 200, "only administrators")
 	h.post("setup/look", "host", "attic.example").expect(t, 403, "only administrators")
 	setup.mu.Lock()
 	defer setup.mu.Unlock()
-	if want := []string{"look attic.example Anna on the page", "look  Anna on the page"}; !slices.Equal(setup.steps, want) {
+	if want := []string{"look attic.example Owner on the page", "look  Owner on the page"}; !slices.Equal(setup.steps, want) {
 		t.Errorf("got %q, want %q", setup.steps, want)
 	}
 }

@@ -30,24 +30,24 @@ func TestPasswordsAreNotTried(t *testing.T) {
 				t.Errorf("%s: got %d, want %d: %.200s", what, w.Code, status, w.Body)
 			}
 		}
-		const eve, anna = "192.0.2.66:1", "192.0.2.7:1"
+		const stranger, owner = "192.0.2.66:1", "192.0.2.7:1"
 		for range 100 {
-			expect("a browser that repeats itself", from(eve, "once right"), 401)
+			expect("a browser that repeats itself", from(stranger, "once right"), 401)
 		}
 		for i := range 5 {
-			expect("a wrong one", from(eve, fmt.Sprint(i)), 401)
+			expect("a wrong one", from(stranger, fmt.Sprint(i)), 401)
 		}
-		w := from(eve, secret)
+		w := from(stranger, secret)
 		expect("even the right one", w, 429)
 		if w.Header().Get("Retry-After") != "2" || w.Header().Get("WWW-Authenticate") != "" || !strings.Contains(w.Body.String(), "Wait 1 s") {
 			t.Errorf("it is not said how long: %v %s", w.Header(), w.Body)
 		}
-		expect("from elsewhere", from(anna, secret), 200)
+		expect("from elsewhere", from(owner, secret), 200)
 		time.Sleep(2 * time.Second)
-		expect("after the wait", from(eve, secret), 200)
+		expect("after the wait", from(stranger, secret), 200)
 		tried := 0
 		for range 3600 {
-			if from(eve, fmt.Sprint("another", tried)).Code == 401 {
+			if from(stranger, fmt.Sprint("another", tried)).Code == 401 {
 				tried++
 			}
 			time.Sleep(time.Second)
@@ -56,8 +56,8 @@ func TestPasswordsAreNotTried(t *testing.T) {
 			t.Errorf("%d passwords could be tried in an hour", tried)
 		}
 		time.Sleep(2 * time.Hour)
-		expect("long after", from(eve, "forgotten"), 401)
-		expect("long after", from(eve, secret), 200)
+		expect("long after", from(stranger, "forgotten"), 401)
+		expect("long after", from(stranger, secret), 200)
 	})
 }
 

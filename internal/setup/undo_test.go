@@ -290,7 +290,7 @@ func TestThroughIngressOnlyAdministratorsUndo(t *testing.T) {
 			t.Errorf("%s from elsewhere: %d %s", step, code, body)
 		}
 	}
-	proxy.SetUser(ingresstest.User{ID: "b2", DisplayName: "Ben"})
+	proxy.SetUser(ingresstest.User{ID: "b2", DisplayName: "Guest"})
 	for _, step := range []string{"removal", "remove", "check", "trust"} {
 		if code, body := through(t, base+step, form, true); code != http.StatusForbidden || !strings.Contains(body, "only administrators") {
 			t.Errorf("%s by somebody: %d %s", step, code, body)

@@ -92,8 +92,8 @@ func events() []web.Event {
 	return []web.Event{
 		{At: ago(2 * time.Minute), State: web.LightGood, Text: "The stand-by cellar is up to date (copy 218)."},
 		{At: ago(3 * time.Hour), State: web.LightWarn, Text: "The sync was refused: two devices are being interviewed.", Fix: "Wait until they are, then sync again."},
-		{At: ago(12 * 24 * time.Hour), State: web.LightGood, Text: "attic took over from cellar; the home had no Zigbee for 14 s.", By: "Anna on the page"},
-		{At: ago(12*24*time.Hour + time.Minute), State: web.LightUnknown, Text: "Moving the network from cellar to attic.", By: "Anna on the page"},
+		{At: ago(12 * 24 * time.Hour), State: web.LightGood, Text: "attic took over from cellar; the home had no Zigbee for 14 s.", By: "Owner on the page"},
+		{At: ago(12*24*time.Hour + time.Minute), State: web.LightUnknown, Text: "Moving the network from cellar to attic.", By: "Owner on the page"},
 		{At: ago(12*24*time.Hour + 4*time.Hour), State: web.LightBad, Text: "cellar cannot be reached.", Fix: "See whether the host is on and in the network."},
 	}
 }
@@ -147,7 +147,7 @@ func unprotected() web.Network {
 func onHold() web.Network {
 	n := Home()
 	n.Heading, n.Tone = "On hold: the network is watched, and nothing is done until you release it.", web.ToneHeld
-	n.Reasons = []web.Reason{{What: "Anna put it on hold.", Fix: "Release it when you have finished."}}
+	n.Reasons = []web.Reason{{What: "Owner put it on hold.", Fix: "Release it when you have finished."}}
 	for i := range n.Actions[:2] {
 		n.Actions[i].Disabled, n.Actions[i].Primary, n.Actions[i].Why = true, false, "the network is on hold."
 	}

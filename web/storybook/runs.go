@@ -44,7 +44,7 @@ func begun() web.Run {
 func going() web.Run {
 	return web.Run{
 		ID: "20261122-175940-switchover", Title: "Moving the network from attic to cellar", State: web.RunGoing,
-		By: "Anna on the page", Began: ago(20 * time.Second), DarkSince: ago(12 * time.Second),
+		By: "Owner on the page", Began: ago(20 * time.Second), DarkSince: ago(12 * time.Second),
 		Progress: web.Progress{What: "writing NV item 0x0021", Done: 61, Total: 148},
 		Steps: []web.RunStep{
 			{Title: "Look at all nodes afresh", State: web.StepDone, Took: "1.1 s", Saw: []string{"attic is active, cellar is stopped", "nothing stands in the way"}},

@@ -22,7 +22,7 @@ var errDead = errors.New("the controller is dead")
 
 // askAndWait asks and waits until all is over.
 func askAndWait(d *desk.Desk, verb desk.Verb, to string) {
-	_, _ = d.Ask(context.Background(), desk.Request{Verb: verb, To: to, By: "Anna"})
+	_, _ = d.Ask(context.Background(), desk.Request{Verb: verb, To: to, By: "Owner"})
 	time.Sleep(10 * time.Minute)
 }
 
@@ -54,7 +54,7 @@ func deskAfterADeath(t *testing.T, story []desk.Verb, n int) (dead bool) {
 	}
 	for _, verb := range story {
 		to := map[desk.Verb]string{desk.Stop: "attic", desk.Switchover: "cellar"}[verb]
-		_, _ = d.Ask(context.Background(), desk.Request{Verb: verb, To: to, By: "Anna"})
+		_, _ = d.Ask(context.Background(), desk.Request{Verb: verb, To: to, By: "Owner"})
 		time.Sleep(3 * time.Minute)
 	}
 	stop()
@@ -88,7 +88,7 @@ func TestHoldInMidRunAndDeath(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.OnAppend = func(when string, e plan.Entry) error {
 			if when == "after" && e.Event == plan.EventDone && strings.Contains(e.Step, string(plan.ActFence)) {
-				_, _ = d.Ask(context.Background(), desk.Request{Verb: desk.Hold, By: "Anna"})
+				_, _ = d.Ask(context.Background(), desk.Request{Verb: desk.Hold, By: "Owner"})
 			}
 			return nil
 		}
@@ -107,7 +107,7 @@ func TestHoldInMidRunAndDeath(t *testing.T) {
 		}
 		_, _ = d.Ask(context.Background(), desk.Request{Verb: desk.Switchover, To: "attic"})
 		time.Sleep(30 * time.Second)
-		_, _ = d.Ask(context.Background(), desk.Request{Verb: desk.Hold, By: "Anna"})
+		_, _ = d.Ask(context.Background(), desk.Request{Verb: desk.Hold, By: "Owner"})
 		stop()
 		s.OnAppend = nil
 		h.SetFault(func(op string) error {

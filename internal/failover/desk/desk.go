@@ -33,7 +33,7 @@ type Request struct {
 	Network string // "" when there is only one
 	Verb    Verb
 	To      string // node; see the verbs
-	By      string // who asks, as it is shown and journaled: "Anna on the page", "MQTT"
+	By      string // who asks, as it is shown and journaled: "Owner on the page", "MQTT"
 	// AcceptChange takes a capture that is unlike the last good one.
 	AcceptChange bool
 	// Unattended says that it may come from an automation, with nobody looking.

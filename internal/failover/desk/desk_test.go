@@ -160,19 +160,19 @@ func TestSwitchover(t *testing.T) {
 		if n := o.network("home"); n.Protection != status.Degraded || n.Active != "attic" || n.Reasons[0].Fix != "sync now" {
 			t.Fatalf("before the first sync: %s %v", n.Protection, n.Reasons)
 		}
-		o.ask(desk.Request{Verb: desk.Sync, By: "Anna on the page"})
+		o.ask(desk.Request{Verb: desk.Sync, By: "Owner on the page"})
 		time.Sleep(time.Minute)
 		if n := o.network("home"); n.Protection != status.Protected || len(n.Reasons) != 0 || !slices.Equal(n.Ready, []string{"cellar"}) {
 			t.Fatalf("after a sync: %s %v", n.Protection, n.Reasons)
 		}
-		run := o.ask(desk.Request{Verb: desk.Switchover, By: "Anna on the page"})
+		run := o.ask(desk.Request{Verb: desk.Switchover, By: "Owner on the page"})
 		n := o.network("home")
-		if run == "" || n.Run == nil || n.Run.ID != run || n.Run.By != "Anna on the page" || n.Protection != status.Acting || n.Run.Steps[0].State != status.StepRunning {
+		if run == "" || n.Run == nil || n.Run.ID != run || n.Run.By != "Owner on the page" || n.Protection != status.Acting || n.Run.Steps[0].State != status.StepRunning {
 			t.Fatalf("run %q, shown %+v", run, n.Run)
 		}
 		time.Sleep(time.Minute)
 		n = o.network("home")
-		if n.Run != nil || n.Ended == nil || n.Ended.ID != run || n.Active != "cellar" || n.Moves != 1 || n.Last.By != "Anna on the page" {
+		if n.Run != nil || n.Ended == nil || n.Ended.ID != run || n.Active != "cellar" || n.Moves != 1 || n.Last.By != "Owner on the page" {
 			t.Fatalf("after it: %+v", n)
 		}
 		if n.Last.Outage != 5*time.Second || n.Last.Duration != 8*time.Second {
@@ -182,10 +182,10 @@ func TestSwitchover(t *testing.T) {
 		if got := o.toldTypes(); got != want {
 			t.Errorf("told\n%s, want\n%s", got, want)
 		}
-		if ev := o.last(status.EventSwitchoverCompleted); ev.From != "attic" || ev.To != "cellar" || ev.By != "Anna on the page" || ev.Run != run {
+		if ev := o.last(status.EventSwitchoverCompleted); ev.From != "attic" || ev.To != "cellar" || ev.By != "Owner on the page" || ev.Run != run {
 			t.Errorf("told %+v", ev)
 		}
-		if r := get(o.engine, "home", func(h *fakeHome) string { return h.requests[1].Reason }); r != "asked for by Anna on the page" {
+		if r := get(o.engine, "home", func(h *fakeHome) string { return h.requests[1].Reason }); r != "asked for by Owner on the page" {
 			t.Errorf("journaled reason %q", r)
 		}
 	})
@@ -287,7 +287,7 @@ func TestEndlessTexts(t *testing.T) {
 func TestManyRefusals(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := opened(t, newFake(t, "home"), t.TempDir())
-		o.ask(desk.Request{Verb: desk.Hold, By: "Anna"})
+		o.ask(desk.Request{Verb: desk.Hold, By: "Owner"})
 		flood := func() {
 			for range 2 * status.MaxEvents {
 				if _, err := o.Ask(context.Background(), desk.Request{Verb: desk.Sync, By: "MQTT"}); err == nil {

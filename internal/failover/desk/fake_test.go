@@ -391,7 +391,7 @@ func (e *fakeEngine) settleOpen(_ context.Context, name string, w engine.Watch) 
 // leaveOpen journals a switchover that a controller has begun and left after a step.
 func (e *fakeEngine) leaveOpen(name string, after plan.Act) (run string) {
 	p := move(name, "attic", "cellar")
-	r := e.begin(name, p, "asked for by Anna", func(engine.Report) {})
+	r := e.begin(name, p, "asked for by Owner", func(engine.Report) {})
 	for _, s := range p.Steps {
 		r.append(plan.EventBegin, s, "")
 		time.Sleep(time.Second)

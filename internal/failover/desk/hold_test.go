@@ -13,10 +13,10 @@ func TestHoldAndRelease(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		dir := t.TempDir()
 		o := opened(t, newFake(t, "home"), dir)
-		o.ask(desk.Request{Verb: desk.Hold, By: "Anna"})
+		o.ask(desk.Request{Verb: desk.Hold, By: "Owner"})
 		o.ask(desk.Request{Verb: desk.Hold, By: "Berta"})
 		n := o.network("home")
-		if n.Protection != status.Held || !n.Hold.On || n.Hold.By != "Anna" || n.Nodes[1].CanTake {
+		if n.Protection != status.Held || !n.Hold.On || n.Hold.By != "Owner" || n.Nodes[1].CanTake {
 			t.Fatalf("held: %s %+v", n.Protection, n.Hold)
 		}
 		for _, v := range []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start} {
@@ -74,7 +74,7 @@ func TestHoldForAPerson(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		o := opened(t, newFake(t, "home"), t.TempDir())
 		byItself := desk.Request{Verb: desk.Release, By: "MQTT", Unattended: true}
-		o.ask(desk.Request{Verb: desk.Hold, By: "Anna"})
+		o.ask(desk.Request{Verb: desk.Hold, By: "Owner"})
 		o.ask(byItself)
 		if err := o.holds.Save("home", status.Hold{On: true, Since: time.Now(), By: "z2mha, after a restore", Person: true}); err != nil {
 			t.Fatal(err)
@@ -84,7 +84,7 @@ func TestHoldForAPerson(t *testing.T) {
 		o.refused(byItself, "a person must look before")
 		o.write("holds/home.json", "{")
 		o.refused(byItself, "cannot be read")
-		o.ask(desk.Request{Verb: desk.Release, By: "Anna on the page"})
+		o.ask(desk.Request{Verb: desk.Release, By: "Owner on the page"})
 		if n := o.network("home"); n.Hold.On || n.Hold.Person {
 			t.Errorf("released by a person: %+v", n.Hold)
 		}

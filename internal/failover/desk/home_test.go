@@ -80,13 +80,13 @@ func TestWithTheRealEngine(t *testing.T) {
 		d, stop := attended(t, h, s, dir)
 		time.Sleep(time.Minute)
 		seen(t, h, d, "attic", status.Degraded)
-		run, err := d.Ask(t.Context(), desk.Request{Verb: desk.Switchover, By: "Anna"})
+		run, err := d.Ask(t.Context(), desk.Request{Verb: desk.Switchover, By: "Owner"})
 		if err != nil || run == "" {
 			t.Fatalf("run %q, %v", run, err)
 		}
 		time.Sleep(5 * time.Minute)
 		n := seen(t, h, d, "cellar", status.Protected)
-		if n.Last.Run != run || n.Last.Outage <= 0 || n.Last.Duration < n.Last.Outage || n.Last.By != "Anna" || n.Recorded != "cellar" || n.Devices != 1 {
+		if n.Last.Run != run || n.Last.Outage <= 0 || n.Last.Duration < n.Last.Outage || n.Last.By != "Owner" || n.Recorded != "cellar" || n.Devices != 1 {
 			t.Errorf("last move %+v", n.Last)
 		}
 		for _, x := range n.Nodes {
@@ -155,7 +155,7 @@ func TestDeathUnderHold(t *testing.T) {
 		if n := d.Networks()[0]; n.Protection != status.Unprotected || n.Ended.Outcome != plan.NeedsHelp {
 			t.Fatalf("%s, %s", n.Protection, n.Ended.Outcome)
 		}
-		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Hold, By: "Anna"}); err != nil {
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Hold, By: "Owner"}); err != nil {
 			t.Fatal(err)
 		}
 		stop()
@@ -166,7 +166,7 @@ func TestDeathUnderHold(t *testing.T) {
 		if on := h.OnAir(); len(on) != 0 || d.Networks()[0].Protection != status.Held {
 			t.Fatalf("on hold something was done: on air %v", on)
 		}
-		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Release, By: "Anna"}); err != nil {
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Release, By: "Owner"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(5 * time.Minute)

@@ -233,12 +233,12 @@ func TestStopAndStart(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		e := newFake(t, "home")
 		o := opened(t, e, t.TempDir())
-		o.ask(desk.Request{Verb: desk.Stop, To: "attic", By: "Anna"})
+		o.ask(desk.Request{Verb: desk.Stop, To: "attic", By: "Owner"})
 		time.Sleep(time.Minute)
 		if n := o.network("home"); n.Active != "" || n.Protection != status.Unprotected || n.Nodes[0].Service.State != status.LightBad {
 			t.Errorf("stopped: %q is active, %s, %+v", n.Active, n.Protection, n.Nodes[0].Service)
 		}
-		if ev := o.last(status.EventNodeStopped); ev.Node != "attic" || ev.By != "Anna" {
+		if ev := o.last(status.EventNodeStopped); ev.Node != "attic" || ev.By != "Owner" {
 			t.Errorf("told %+v", ev)
 		}
 		o.ask(desk.Request{Verb: desk.Start})

@@ -78,7 +78,7 @@ func TestJudge(t *testing.T) {
 			s.run, s.busy, s.hold, s.active = "a switchover", true, status.Hold{On: true}, ""
 		}, status.Acting, status.Unprotected, "a switchover is being carried out"},
 		{"acts until the look after a run", func(s *situation) { s.settling = true }, status.Acting, status.Protected, "being looked at"},
-		{"is held, and says by whom", func(s *situation) { s.hold = status.Hold{On: true, By: "Anna"} }, status.Held, status.Protected, "Anna"},
+		{"is held, and says by whom", func(s *situation) { s.hold = status.Hold{On: true, By: "Owner"} }, status.Held, status.Protected, "Owner"},
 		{"is held although nobody could take over", func(s *situation) { s.hold, s.candidates = status.Hold{On: true}, nil }, status.Held, status.Unprotected, "on hold"},
 		{"is held when the hold cannot be read", func(s *situation) { s.holdErr = errors.New("bad disk") }, status.Held, status.Protected, "bad disk"},
 	} {

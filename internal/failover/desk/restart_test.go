@@ -19,7 +19,7 @@ func TestCutOffRunIsTakenUp(t *testing.T) {
 		o := unwatched(t, e, t.TempDir())
 		time.Sleep(500 * time.Millisecond)
 		n := o.network("home")
-		if n.Run == nil || n.Run.ID != run || n.Run.By != "Anna" || n.Run.Turning == "" || n.Protection != status.Acting {
+		if n.Run == nil || n.Run.ID != run || n.Run.By != "Owner" || n.Run.Turning == "" || n.Protection != status.Acting {
 			t.Fatalf("taken up: %s %+v", n.Protection, n.Run)
 		}
 		if n.Run.Steps[0].State != status.StepDone {
@@ -173,7 +173,7 @@ func TestHistoryAfterARestart(t *testing.T) {
 		e, dir := newFake(t, "home"), t.TempDir()
 		o := opened(t, e, dir)
 		for _, to := range []string{"cellar", "attic"} {
-			o.ask(desk.Request{Verb: desk.Switchover, To: to, By: "Anna"})
+			o.ask(desk.Request{Verb: desk.Switchover, To: to, By: "Owner"})
 			time.Sleep(time.Minute)
 		}
 		before := o.network("home")
@@ -181,7 +181,7 @@ func TestHistoryAfterARestart(t *testing.T) {
 		e.set("home", func(h *fakeHome) { h.runs = append([]string{"gone"}, h.runs...) }) // one that cannot be read
 		o = opened(t, e, dir)
 		n := o.network("home")
-		if n.Moves != 2 || *n.Last != *before.Last || n.Last.By != "Anna" || n.Last.Outage == 0 || n.Last.To != "attic" {
+		if n.Moves != 2 || *n.Last != *before.Last || n.Last.By != "Owner" || n.Last.Outage == 0 || n.Last.To != "attic" {
 			t.Errorf("after a restart: %d moves, last %+v, was %+v", n.Moves, n.Last, before.Last)
 		}
 		if len(n.Events) < 3 || n.Events[0].Type != before.Events[0].Type || n.Nodes[1].OutOfSync != before.Nodes[1].OutOfSync {

@@ -58,7 +58,7 @@ func home(name string, nodes ...status.Node) status.Network {
 		Name: name, At: noon, Protection: status.Protected, Nodes: nodes, Active: nodes[0].Name, Recorded: nodes[0].Name,
 		Since: noon.Add(-48 * time.Hour), LastSync: noon.Add(-10*time.Minute - 25*time.Second), Devices: 31, Moves: 4, Generation: 17,
 		Last: &status.Move{
-			Run: "20261120-101500-home", At: noon.Add(-48 * time.Hour), From: nodes[1].Name, To: nodes[0].Name, By: "Anna on the page",
+			Run: "20261120-101500-home", At: noon.Add(-48 * time.Hour), From: nodes[1].Name, To: nodes[0].Name, By: "Owner on the page",
 			Cause: status.CauseManual, Outcome: plan.Completed, Duration: 64*time.Second + 230*time.Millisecond, Outage: 21 * time.Second,
 		},
 	}
@@ -79,7 +79,7 @@ func degraded() status.Network {
 	n := home("holiday_home", active("attic"), standby("garage"), dead)
 	n.Protection = status.Degraded
 	n.Reasons = []status.Reason{{Node: "cellar", What: "cellar cannot be reached over SSH", Fix: "Look whether the host has power and network."}}
-	n.Hold = status.Hold{On: true, Since: noon, By: "Ben on the page"}
+	n.Hold = status.Hold{On: true, Since: noon, By: "Guest on the page"}
 	n.Last, n.Moves, n.LastSync, n.Devices = nil, 0, time.Time{}, -1
 	return n
 }

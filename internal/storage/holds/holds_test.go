@@ -22,7 +22,7 @@ func TestHold(t *testing.T) {
 	if got, err := h.Load("home"); err != nil || got.On {
 		t.Fatalf("nobody ever held it: %+v, %v", got, err)
 	}
-	want := status.Hold{On: true, Since: time.Date(2026, 3, 4, 3, 31, 0, 0, time.UTC), By: `Anna <"page">`}
+	want := status.Hold{On: true, Since: time.Date(2026, 3, 4, 3, 31, 0, 0, time.UTC), By: `Owner <"page">`}
 	if err := h.Save("home", want); err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestHold(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v, hold (-want +got):\n%s", err, d)
 	}
-	if said, err := other.Held("home"); err != nil || !strings.Contains(said, "home is on hold since 2026-03-04") || !strings.Contains(said, "Anna") {
+	if said, err := other.Held("home"); err != nil || !strings.Contains(said, "home is on hold since 2026-03-04") || !strings.Contains(said, "Owner") {
 		t.Errorf("held: %q, %v", said, err)
 	}
 	if err := other.Save("home", status.Hold{}); err != nil {
@@ -47,7 +47,7 @@ func TestHold(t *testing.T) {
 
 func TestFullDiskKeepsTheHold(t *testing.T) {
 	dir := t.TempDir()
-	if err := holds.New(dir, durable.Disk{}).Save("home", status.Hold{On: true, By: "Anna"}); err != nil {
+	if err := holds.New(dir, durable.Disk{}).Save("home", status.Hold{On: true, By: "Owner"}); err != nil {
 		t.Fatal(err)
 	}
 	full := holds.New(dir, durable.Disk{Fault: durable.FailOn(durable.OpWrite, syscall.ENOSPC)})
