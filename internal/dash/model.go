@@ -215,10 +215,15 @@ func failedFirst(checks []readiness.Check) []readiness.Check {
 	return out
 }
 
+// checkOf shows a check. The title of one says what should be; where that does not hold,
+// what was seen instead takes its place.
 func checkOf(c readiness.Check) web.Check {
 	v := web.Check{State: web.LightGood, Node: c.Node, What: capital(c.What), Evidence: c.Evidence}
 	if !c.OK {
 		v.State, v.Fix = web.LightBad, sentence(c.Fix)
+	}
+	if !c.OK && c.Evidence != "" {
+		v.What, v.Evidence = capital(c.Evidence), ""
 	}
 	if !c.OK && c.Warning {
 		v.State = web.LightWarn

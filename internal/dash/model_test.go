@@ -104,6 +104,22 @@ func TestChecksThatFailComeFirst(t *testing.T) {
 	}
 }
 
+func TestCheckThatFailsSaysWhatWasSeen(t *testing.T) {
+	const title, seen = "attic and cellar are different machines", "attic and cellar are one machine: they fail together"
+	for _, tt := range []struct {
+		check readiness.Check
+		want  web.Check
+	}{
+		{readiness.Check{What: title, Evidence: "two", OK: true}, web.Check{State: web.LightGood, What: "Attic and cellar are different machines", Evidence: "two"}},
+		{readiness.Check{What: title, Evidence: seen, Warning: true}, web.Check{State: web.LightWarn, What: "Attic and cellar are one machine: they fail together"}},
+		{readiness.Check{What: title, Evidence: seen}, web.Check{State: web.LightBad, What: "Attic and cellar are one machine: they fail together"}},
+	} {
+		if diff := cmp.Diff(tt.want, checkOf(tt.check)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 // buttons is what can be pressed: "verb to", with "!" when it is disabled.
 func buttons(n status.Network) []string {
 	var out []string

@@ -190,26 +190,26 @@ var otherAdapters = []string{"ember", "ezsp", "deconz", "zigate", "zboss", "zoh"
 func (s sight) checks(running service.Found, dir directory) []web.Check {
 	checks := []web.Check{{State: web.LightGood, What: "Our user can become root", Evidence: "commands ran as root just now"}}
 	if slices.Contains(otherAdapters, dir.adapter) {
-		checks = append(checks, web.Check{State: web.LightBad, What: "The stick of this Zigbee2MQTT is supported",
+		checks = append(checks, web.Check{State: web.LightBad, What: "The stick of this Zigbee2MQTT is not supported",
 			Evidence: "serial.adapter in configuration.yaml is " + dir.adapter, Fix: "Use a stick with Z-Stack 3.x on both hosts, for which it is zstack."})
 	}
 	if strings.HasPrefix(dir.port, "mdns:") {
-		checks = append(checks, web.Check{State: web.LightWarn, What: "The coordinator is named by its address",
+		checks = append(checks, web.Check{State: web.LightWarn, What: "The coordinator is not named by its address",
 			Evidence: "serial.port in configuration.yaml is " + dir.port, Fix: "Write serial.port as tcp://ADDRESS:PORT there."})
 	}
 	if running.Unit == "" {
 		return checks
 	}
 	if running.State != network.ServiceRunning && running.Enabled == service.Yes {
-		checks = append(checks, web.Check{State: web.LightWarn, What: "A stand-by does not start Zigbee2MQTT at boot",
-			Evidence: clean(running.Unit) + " does not run now but starts at boot; two at once disturb one another", Fix: "Paste the line for a stand-by on this host."})
+		checks = append(checks, web.Check{State: web.LightWarn, What: "Zigbee2MQTT would start by itself at boot",
+			Evidence: clean(running.Unit) + " does not run now but is started at boot; two at once disturb one another", Fix: "Paste the line for a stand-by on this host."})
 	}
 	if running.Watchdog != "" {
-		checks = append(checks, web.Check{State: web.LightWarn, What: "Zigbee2MQTT does not start itself again",
+		checks = append(checks, web.Check{State: web.LightWarn, What: "Zigbee2MQTT starts itself again",
 			Evidence: "Z2M_WATCHDOG is set for " + clean(running.Unit), Fix: "Remove Z2M_WATCHDOG from its environment."})
 	}
 	if s.trouble != "" {
-		checks = append(checks, web.Check{State: web.LightWarn, What: "Every service manager could be asked", Evidence: s.trouble})
+		checks = append(checks, web.Check{State: web.LightWarn, What: "Not every service manager could be asked", Evidence: s.trouble})
 	}
 	return checks
 }

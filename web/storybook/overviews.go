@@ -118,7 +118,7 @@ func degraded() web.Network {
 			Fix: "Run \"rc-update del zigbee2mqtt\" on cellar, or paste the line of the set-up again."},
 		{Node: "cellar", What: "Its data is 2 days old.", Fix: "Sync now."},
 	}
-	n.Checks[3] = web.Check{State: web.LightWarn, Node: "cellar", What: "It does not start by itself", Evidence: "zigbee2mqtt is in the runlevel default",
+	n.Checks[3] = web.Check{State: web.LightWarn, Node: "cellar", What: "Its service is enabled: after a reboot there would be two coordinators on air",
 		Fix: "Run \"rc-update del zigbee2mqtt\" on cellar."}
 	n.Nodes[1].State, n.Nodes[1].Role = web.LightWarn, "Stand-by, out of date"
 	n.Nodes[1].Notes = []string{"It does not have the latest copy: sync to bring it up to date."}
@@ -131,7 +131,7 @@ func unprotected() web.Network {
 	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
 	n.Reasons = []web.Reason{{Node: "cellar", What: "It cannot be reached: connection refused.", Fix: "See whether the host is on and whether sshd runs there."}}
 	n.Actions[0].Disabled, n.Actions[0].Why = true, "cellar cannot be reached."
-	n.Checks[2] = web.Check{State: web.LightBad, Node: "cellar", What: "The host can be reached", Evidence: "dial tcp 192.0.2.17:22: connection refused",
+	n.Checks[2] = web.Check{State: web.LightBad, Node: "cellar", What: "It cannot be reached: connection refused",
 		Fix: "See whether the host is on and whether sshd runs there."}
 	n.Nodes[1] = web.Node{
 		Name: "cellar", Role: "Offline", State: web.LightBad, Kind: "OpenRC", Address: "192.0.2.17:22",

@@ -76,7 +76,7 @@ func found() web.SetupFound {
 			{Value: "/dev/ttyACM0", Label: "SONOFF Dongle Plus V2", Note: "not a supported stick: this is an EFR32, which keeps its network in another way", State: web.LightBad, Disabled: true},
 		},
 		Checks: []web.Check{
-			{State: web.LightWarn, What: "Zigbee2MQTT does not start by itself", Evidence: "it is in the runlevel default", Fix: "Paste the line for Alpine once more, or run \"rc-update del zigbee2mqtt\"."},
+			{State: web.LightWarn, What: "Zigbee2MQTT would start by itself at boot", Evidence: "zigbee2mqtt does not run now but is started at boot; two at once disturb one another", Fix: "Paste the line for a stand-by on this host."},
 			{State: web.LightGood, What: "Our user can become root", Evidence: "doas works without a password"},
 		},
 		Hidden: []web.Hidden{{Name: "network", Value: "home"}, {Name: "node", Value: "cellar"}, {Name: "host", Value: "192.0.2.17"}},
