@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"strings"
 	"time"
 	"unicode"
@@ -156,11 +154,10 @@ func (s *server) pageNotices() []dash.Notice {
 // troubleNotices is why the configuration is not what is worked with. s.mu is held.
 func (s *server) troubleNotices() []dash.Notice {
 	lines := strings.Split(s.trouble.Error(), "\n")
-	unread, _ := errors.AsType[*config.ReadError](s.trouble)
 	switch {
 	case s.house != nil:
 		return []dash.Notice{{State: web.LightBad, What: "The configuration has changed and cannot be used. Everything goes on with what was read before.", Details: lines}}
-	case unread != nil && errors.Is(unread, fs.ErrNotExist):
+	case unset(s.trouble):
 		out := []dash.Notice{{State: web.LightWarn, What: "Nothing is set up yet.", Link: web.Link{Label: "Set up two hosts", Href: "setup"}}}
 		for _, line := range lines[1:] {
 			out = append(out, bad(line))

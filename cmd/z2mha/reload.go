@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"reflect"
+	"strings"
 	"time"
 
 	"z2mha/internal/config"
@@ -185,11 +188,22 @@ func (s *server) settle(h *house, trouble error, what string) {
 	s.house, s.trouble = h, trouble
 	s.mu.Unlock()
 	switch {
+	case trouble != nil && text(before) != trouble.Error() && unset(trouble):
+		s.log.Info("nothing is set up yet; open the page and choose \"Add a host\"")
+		for _, more := range strings.Split(trouble.Error(), "\n")[1:] {
+			s.log.Error(what, "err", more)
+		}
 	case trouble != nil && text(before) != trouble.Error():
 		s.log.Error(what, "err", trouble)
 	case trouble == nil && before != nil && h != nil:
 		s.log.Info("the configuration can be used")
 	}
+}
+
+// unset says that there is no configuration yet, which is how everybody begins.
+func unset(trouble error) bool {
+	var unread *config.ReadError
+	return errors.As(trouble, &unread) && errors.Is(unread, fs.ErrNotExist)
 }
 
 func (s *server) troubled() bool {

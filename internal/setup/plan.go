@@ -52,7 +52,7 @@ func (s *Setup) plan(st state, e entry) (plan, error) {
 	case b.network(e.Network) != nil:
 		err = s.join(&p, st, b)
 	case st.draft != nil && st.draft.Network == e.Network && !st.draft.same(e):
-		err = s.found(&p, st, b, *st.draft)
+		err = s.newNetwork(&p, st, b, *st.draft)
 	default:
 		err = s.wait(&p, st)
 	}
@@ -91,8 +91,8 @@ func (s *Setup) compareTopic(p *plan) {
 	}
 }
 
-// found makes a new network of the node that waits and this one.
-func (s *Setup) found(p *plan, st state, b book, first entry) error {
+// newNetwork makes a network of the node that waits and this one.
+func (s *Setup) newNetwork(p *plan, st state, b book, first entry) error {
 	both := []entry{first, p.entry}
 	src, added := b.src, ""
 	if !b.hasMQTT() && s.defaults().MQTT == nil {

@@ -5,6 +5,11 @@
 //
 // What it does not do: decide to act. It carries out what it is asked for, and after
 // a restart it finishes or takes back what was cut off, unless the network is held.
+//
+// Inside: each network has a dossier, with a goroutine of its own. What a look gave is a
+// sight, the run under way a tale; the two and the past make a picture, and that becomes
+// the status.Network that is shown. News carries events to disk and to who listens. A
+// Front lets desks be exchanged.
 package desk
 
 import (

@@ -192,6 +192,8 @@ func (a *assessor) node(v View) {
 		a.stopped(v)
 		a.stick(v)
 		a.autostart(v.Name, o)
+	} else {
+		a.comesBack(v.Name, o)
 	}
 }
 

@@ -49,6 +49,25 @@ func (a *assessor) autostart(node string, o network.Observation) {
 	a.add(c)
 }
 
+// comesBack warns of an active node after whose reboot nobody starts Zigbee2MQTT. A move
+// takes the start at boot along; a person who moved the network by hand may not have.
+func (a *assessor) comesBack(node string, o network.Observation) {
+	if o.Enabled == "" || o.Enabled == "masked" { // not known, or somebody's will
+		return
+	}
+	c := Check{ID: "boot", Node: node, What: "Zigbee2MQTT comes back after a reboot", OK: o.Enabled == "yes" || o.StartedBy != "",
+		Evidence: "its service is enabled"}
+	switch {
+	case !c.OK:
+		c.Warning = true
+		c.Evidence = "its service is not enabled at boot: after a power cut the home has no Zigbee until somebody starts it"
+		c.Fix = fmt.Sprintf("enable the service on %s", node)
+	case o.Enabled != "yes":
+		c.Evidence = o.StartedBy + " starts it"
+	}
+	a.add(c)
+}
+
 // watchdog warns of a Zigbee2MQTT that starts itself again, past the service manager: one
 // that had lost its stick would come back on air by itself when another node has taken
 // over.
