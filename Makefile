@@ -31,6 +31,7 @@ tour: demo-build ## move the same home's network there and back, then end
 
 .PHONY: demo-build
 demo-build: assets
+	@test -x bin/z2mha || echo "building, which takes a while the first time"
 	@$(MAKE) --no-print-directory helpers HELPER_ARCHES=$(HOST_ARCH)
 	@go build -o bin/ ./cmd/z2mha
 
