@@ -146,7 +146,7 @@ func (e *execution) enableAgain(ctx context.Context, s plan.Step) ([]string, err
 func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 	r, err := e.c.parts.Memory.Load(e.net.Name)
 	if err == nil && !r.BootOwed {
-		return []string{"the active node did not start at boot before"}, nil
+		return []string{"the active node is not known to have started at boot"}, nil
 	}
 	if err == nil {
 		err = e.giveBoot(ctx, s.Node)
