@@ -37,6 +37,8 @@ type SetupHost struct {
 	Kind string   // "Debian, Raspberry Pi OS (systemd)"
 	Line string   // to be pasted into a root shell there
 	Does []string // what it does, in plain words
+	Mind string   // what it means, a sentence; "" when there is nothing to say
+	Undo string   // the line that takes it back; "" when there is none
 }
 
 // A SetupForm is the form for a node. Errors are shown in place.

@@ -19,7 +19,8 @@ var words = struct {
 	NothingYet, NothingYetWhy, SetUpFirst, Back                string
 	NothingNow, NothingNowWhy                                  string
 	Key, KeyWhy, Fingerprint, NoKey, Copy, Copied, CopyNow     string
-	Paste, PasteWhy, PasteDoes                                 string
+	Paste, PasteWhy, PasteWhich, PasteDoes                     string
+	Mind, TakeBack, TakeBackWhy                                string
 	Nodes, AddNode, AddNodeWhy, Look, LookChanges              string
 	FieldNetwork, FieldNode, FieldHost, FieldUser              string
 	FieldPort, FieldBecome                                     string
@@ -108,8 +109,12 @@ var words = struct {
 	Copied:        "Copied",
 	CopyNow:       "Marked: copy it now",
 	Paste:         "Prepare the host",
-	PasteWhy:      "Paste one line into a root shell on the host. Choose the kind of host:",
+	PasteWhy:      "Paste one line into a root shell on the host.",
+	PasteWhich:    "The host where Zigbee2MQTT runs now needs the line \"Zigbee2MQTT runs here now\", which lets it run; the other one needs \"stand-by\", which stops it there. Choose the kind of host:",
 	PasteDoes:     "What the line does",
+	Mind:          "Mind:",
+	TakeBack:      "To take it back",
+	TakeBackWhy:   "Paste this line on the host in the same way. It removes the user, its key and its rule.",
 	Nodes:         "Set up already",
 	AddNode:       "Add a host",
 	AddNodeWhy:    "We log in, look around and show you what is there. Nothing is changed.",
@@ -124,8 +129,8 @@ var words = struct {
 	HintNetwork:   "A name for the Zigbee network. Both hosts belong to the same one.",
 	HintNode:      "A short name that you will recognise, for example attic.",
 	HintHost:      "Host name or IP address.",
-	HintUser:      "The line above makes the user z2mha.",
-	HintBecome:    "The line above sets up the one that the host has.",
+	HintUser:      "The line of step 2 makes the user z2mha.",
+	HintBecome:    "sudo, or doas on Alpine: what the line of step 2 has set up.",
 	BecomeSudo:    "sudo",
 	BecomeDoas:    "doas",
 	BecomeRoot:    "not needed: the user is root",

@@ -4,6 +4,7 @@ import (
 	"net/url"
 
 	"z2mha/internal/config"
+	"z2mha/web"
 )
 
 // SetRoot puts a directory before every path that a look reads.
@@ -26,6 +27,9 @@ func Lines(key string) []DrawnLine {
 	}
 	return all
 }
+
+// Hosts are the lines for a key as the page shows them.
+func Hosts(key string) []web.SetupHost { return hosts(key) }
 
 // Splice adds a fixed node to a network of a file, or a network when add is "".
 func Splice(src []byte, network string) (out []byte, text string, err error) {

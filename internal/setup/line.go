@@ -85,11 +85,16 @@ func hosts(key string) []web.SetupHost {
 	}
 	var all []web.SetupHost
 	for _, k := range kinds {
-		all = append(all,
-			web.SetupHost{Kind: k.name + ": Zigbee2MQTT runs here now", Line: k.line(key, false), Does: k.doing(false)},
-			web.SetupHost{Kind: k.name + ": stand-by, Zigbee2MQTT shall wait here", Line: k.line(key, true), Does: k.doing(true)})
+		all = append(all, k.host(key, ": Zigbee2MQTT runs here now", false), k.host(key, ": stand-by, Zigbee2MQTT shall wait here", true))
 	}
 	return all
+}
+
+// mind is what a line means for whoever pastes it.
+const mind = "Whoever has the private key can do everything on this host, as root. It stays in our state directory and is part of its backups."
+
+func (k kind) host(key, role string, standby bool) web.SetupHost {
+	return web.SetupHost{Kind: k.name + role, Line: k.line(key, standby), Does: k.doing(standby), Mind: mind, Undo: k.asRoot(k.undo)}
 }
 
 // line is one line for the shell of root, or of a user who may become root. All that
@@ -121,10 +126,7 @@ func (k kind) doing(standby bool) []string {
 	} else {
 		does = append(does, "leaves Zigbee2MQTT as it is: it goes on running, and its start at boot stays")
 	}
-	return append(does,
-		"pasted again, it leaves the same behind",
-		"Mind: whoever has the private key can do everything on this host, as root. It stays in our state directory and is part of its backups.",
-		"To take it back, paste: "+k.asRoot(k.undo))
+	return append(does, "pasted again, it leaves the same behind")
 }
 
 // plainKey is a line of authorized_keys without options and with a comment that means

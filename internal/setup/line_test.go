@@ -49,6 +49,25 @@ func TestTheLinesAreRightForEveryShell(t *testing.T) {
 	}
 }
 
+func TestThePageShowsHowToTakeALineBack(t *testing.T) {
+	key, _ := hostileKey()
+	lines := setup.Lines(key)
+	hosts := setup.Hosts(key)
+	if len(hosts) != len(lines) {
+		t.Fatalf("%d hosts, %d lines", len(hosts), len(lines))
+	}
+	for i, h := range hosts {
+		if h.Line != lines[i].Line || h.Undo != lines[i].Undo || !strings.Contains(h.Mind, "as root") {
+			t.Errorf("%s: line, way back or warning is not that of %s", h.Kind, lines[i].Name)
+		}
+		for _, d := range h.Does {
+			if strings.Contains(d, h.Undo) || strings.HasPrefix(d, "Mind") {
+				t.Errorf("%s: not what the line does: %s", h.Kind, d)
+			}
+		}
+	}
+}
+
 // A cage is a root directory with busybox in it and stand-ins for what it lacks.
 type cage struct {
 	t   *testing.T

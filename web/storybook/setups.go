@@ -41,20 +41,39 @@ func setups() []Story {
 	}
 }
 
+// prepared is a host with a line like those of the set-up, only shorter.
+func prepared(kind, root, key string, standby bool) web.SetupHost {
+	asRoot := func(body string) string { return `S=; [ "$(id -u)" = 0 ] || S=` + root + `; $S sh -c '` + body + `'` }
+	makes := `set -e; umask 022; id z2mha >/dev/null 2>&1 || useradd --system --user-group --create-home --home-dir /home/z2mha --shell /bin/sh z2mha; ` +
+		`h=~z2mha; mkdir -p "$h/.ssh"; echo "restrict ` + key + `" >"$h/.ssh/authorized_keys"; chown -R z2mha "$h/.ssh"; `
+	does := []string{
+		"makes the user z2mha, without a password",
+		"lets our key, and no other, log in as that user: commands and files only, no terminal and no forwarding",
+		"makes a rule with which that user becomes root without a password",
+	}
+	if standby {
+		kind += ": stand-by, Zigbee2MQTT shall wait here"
+		makes += `systemctl disable --now zigbee2mqtt; `
+		does = append(does, "stops the service zigbee2mqtt now and keeps it from starting at boot")
+	} else {
+		kind += ": Zigbee2MQTT runs here now"
+		does = append(does, "leaves Zigbee2MQTT as it is: it goes on running, and its start at boot stays")
+	}
+	return web.SetupHost{Kind: kind, Line: asRoot(makes + `echo "This host is prepared."`), Does: does,
+		Mind: "Whoever has the private key can do everything on this host, as root. It stays in our state directory and is part of its backups.",
+		Undo: asRoot(`rm -rf /var/lib/z2mha; userdel --remove z2mha`)}
+}
+
 // FirstUse is the set-up page of a new program.
 func FirstUse() web.Setup {
 	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExam z2mha"
-	does := []string{
-		"makes the user z2mha, without a password, and lets our key log in as that user",
-		"lets that user become root: the radio and the files of Zigbee2MQTT need it",
-		"keeps Zigbee2MQTT from starting by itself at boot, since two at once disturb one another",
-	}
 	return web.Setup{
 		CanAct: true, Key: key, Fingerprint: "SHA256:Fl7tTT4VnGbx3cIDnzkVb0bKp5MhNnwExampleExamp",
 		Hosts: []web.SetupHost{
-			{Kind: "Debian, Ubuntu, Raspberry Pi OS (systemd)", Line: "adduser --system --shell /bin/sh z2mha && install -d -o z2mha -m 700 ~z2mha/.ssh && echo '" + key + "' >~z2mha/.ssh/authorized_keys", Does: does},
-			{Kind: "Alpine (OpenRC)", Line: "adduser -D z2mha && install -d -o z2mha -m 700 ~z2mha/.ssh && echo '" + key + "' >~z2mha/.ssh/authorized_keys", Does: does},
-			{Kind: "Docker", Line: "docker update --restart=no zigbee2mqtt", Does: does},
+			prepared("Debian, Ubuntu, Raspberry Pi OS (systemd)", "sudo", key, false),
+			prepared("Debian, Ubuntu, Raspberry Pi OS (systemd)", "sudo", key, true),
+			prepared("Alpine (OpenRC)", "doas", key, false),
+			prepared("Alpine (OpenRC)", "doas", key, true),
 		},
 		Form: web.SetupForm{Port: web.Field{Value: "22"}, User: web.Field{Value: "z2mha"}, Become: web.Field{Value: "sudo"}},
 	}
@@ -99,10 +118,10 @@ func review() web.SetupReview {
         host: 192.0.2.17
         user: z2mha
         become: doas
+        dongle: /dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0_USB_Dongle_Plus_0001-if00-port0
         data: /opt/zigbee2mqtt/data
-        tty: /dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0_USB_Dongle_Plus_0001-if00-port0
-        service:
-          openrc: zigbee2mqtt
+        service: openrc
+        unit: zigbee2mqtt
 `,
 		Hidden: []web.Hidden{{Name: "node", Value: "cellar"}},
 	}
