@@ -33,7 +33,7 @@ func TestPreview(t *testing.T) {
 		fields []string
 		says   []string
 	}{
-		{"a move", []string{"verb", "switchover", "to", "cellar"}, []string{"Move the network to cellar?", "about 15 s (an estimate)", "worst case, if steps hang until they are given up, for 12 min",
+		{"a move", []string{"verb", "switchover", "to", "cellar"}, []string{"Move the network to cellar?", "about 15 s (an estimate)", "at most 12 min, should every step hang until it is given up.",
 			"Stop Zigbee2MQTT on attic", "attic: true # ", `name="to" value="cellar"`}},
 		{"a copy", []string{"verb", "sync"}, []string{"Copy the latest data", "Zigbee goes on working"}},
 		{"a stop", []string{"verb", "stop", "to", "attic"}, []string{"Stop Zigbee2MQTT on attic?", "until somebody starts a node again", `data-word="attic"`}},

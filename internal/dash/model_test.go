@@ -250,12 +250,14 @@ func TestHowLongAnEndedRunIsShown(t *testing.T) {
 
 func TestInterruption(t *testing.T) {
 	for want, i := range map[string]desk.Interruption{
-		"Zigbee goes on working all the time.":                                                                                                      {None: true},
-		"Your home has no Zigbee from then on, until somebody starts a node again.":                                                                 {Forever: true},
-		"Your home has no Zigbee for a while; how long cannot be said.":                                                                             {},
-		"Your home has no Zigbee for a while: at most 12 min, then it is taken back.":                                                               {AtMost: 12 * time.Minute},
-		"Your home has no Zigbee for about 14 s (as long as last time); in the very worst case, if steps hang until they are given up, for 12 min.": {Expected: 14 * time.Second, Measured: true, AtMost: 12 * time.Minute},
-		"Your home has no Zigbee for about 15 s (an estimate).":                                                                                     {Expected: 15 * time.Second},
+		"Zigbee goes on working all the time.":                                                                                        {None: true},
+		"Your home has no Zigbee from then on, until somebody starts a node again.":                                                   {Forever: true},
+		"Your home has no Zigbee for a while; how long cannot be said.":                                                               {},
+		"Your home has no Zigbee for a while: at most 12 min, then it is taken back.":                                                 {AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 14 s (as long as last time); at most 12 min, should every step hang until it is given up.": {Expected: 14 * time.Second, Measured: true, AtMost: 12 * time.Minute},
+		"Your home has no Zigbee for about 15 s (an estimate); at most 18 min, should every step hang until it is given up.":          {Expected: 15 * time.Second, AtMost: 17*time.Minute + 18*time.Second},
+		"Your home has no Zigbee for a while: at most 1 min, then it is taken back.":                                                  {AtMost: 30 * time.Second},
+		"Your home has no Zigbee for about 15 s (an estimate).":                                                                       {Expected: 15 * time.Second},
 	} {
 		if got := noticed(desk.Preview{Interruption: i}); got != want {
 			t.Errorf("%+v is %q, want %q", i, got, want)

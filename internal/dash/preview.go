@@ -147,6 +147,11 @@ func noticed(p desk.Preview) string {
 	return interruption(p.Interruption)
 }
 
+// wholeMinutes rounds a limit up: nobody waits by the second for it.
+func wholeMinutes(d time.Duration) time.Duration {
+	return (d + time.Minute - 1).Truncate(time.Minute)
+}
+
 // interruption is how long the home has no Zigbee, and how that is known.
 func interruption(i desk.Interruption) string {
 	switch {
@@ -157,7 +162,7 @@ func interruption(i desk.Interruption) string {
 	case i.Expected <= 0 && i.AtMost <= 0:
 		return "Your home has no Zigbee for a while; how long cannot be said."
 	case i.Expected <= 0:
-		return fmt.Sprintf("Your home has no Zigbee for a while: at most %s, then it is taken back.", span(i.AtMost))
+		return fmt.Sprintf("Your home has no Zigbee for a while: at most %s, then it is taken back.", span(wholeMinutes(i.AtMost)))
 	}
 	known := "an estimate"
 	if i.Measured {
@@ -165,7 +170,7 @@ func interruption(i desk.Interruption) string {
 	}
 	s := fmt.Sprintf("Your home has no Zigbee for about %s (%s)", span(i.Expected), known)
 	if i.AtMost > i.Expected {
-		s += fmt.Sprintf("; in the very worst case, if steps hang until they are given up, for %s", span(i.AtMost))
+		s += fmt.Sprintf("; at most %s, should every step hang until it is given up", span(wholeMinutes(i.AtMost)))
 	}
 	return s + "."
 }

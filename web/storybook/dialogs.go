@@ -38,7 +38,7 @@ func switchover() web.Preview {
 			"Zigbee2MQTT on attic is stopped and its radio silenced. Then cellar takes over the network with all 47 devices.",
 			"If anything goes wrong on the way, everything is taken back and attic goes on.",
 		},
-		Interruption: "Your home has no Zigbee for about 14 s, as long as last time. If something goes wrong: for 4 min at most.", Dark: true,
+		Interruption: "Your home has no Zigbee for about 14 s (as long as last time); at most 18 min, should every step hang until it is given up.", Dark: true,
 		Steps: []web.PlanStep{
 			{Title: "Look at all nodes afresh", Check: "nothing stands in the way"},
 			{Title: "Prove that the stick of cellar is silent", Check: "the stick says HOLD", Commands: []string{"cellar: znp-helper hold /dev/ttyUSB0"}},
