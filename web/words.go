@@ -14,7 +14,8 @@ var words = struct {
 	Turning, Rests, Step                                       string
 	StepState                                                  map[StepState]string
 	RunState                                                   map[RunState]string
-	Plan, Commands, Close, Cancel, TypeWord, Interruption      string
+	Plan, BelievedWhen, Commands, Close, Cancel                string
+	TypeWord, Interruption                                     string
 	Failed                                                     string
 	NothingYet, NothingYetWhy, SetUpFirst, Back                string
 	NothingNow, NothingNowWhy                                  string
@@ -89,6 +90,7 @@ var words = struct {
 		RunNeedsHelp: "Needs your help",
 	},
 	Plan:          "What will be done",
+	BelievedWhen:  "Believed when:",
 	Commands:      "Exact commands",
 	Close:         "Close",
 	Cancel:        "Cancel",

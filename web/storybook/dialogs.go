@@ -10,8 +10,8 @@ func dialogs() []Story {
 			Sentences:    []string{"The data of attic is copied and laid ready on cellar. It is not used there before a switchover."},
 			Interruption: "Nothing: Zigbee goes on all the time.",
 			Steps: []web.PlanStep{
-				{Title: "Copy the data of attic", Check: "every file has the length and hash that was announced", Commands: []string{"attic: znp-helper archive --data /opt/zigbee2mqtt/data"}},
-				{Title: "Lay it ready on cellar", Check: "the copy is read back and compared", Commands: []string{"cellar: znp-helper stage --staging /var/lib/z2mha"}},
+				{Title: "Copy the data of attic", Check: "every copied file was compared", Commands: []string{"attic: znp-helper archive --data /opt/zigbee2mqtt/data"}},
+				{Title: "Lay it ready on cellar", Check: "every copied file was compared", Commands: []string{"cellar: znp-helper stage --staging /var/lib/z2mha"}},
 			},
 			Confirm: web.Confirm{Network: "home", Verb: "sync", Label: "Sync now"},
 		})},
@@ -41,12 +41,12 @@ func switchover() web.Preview {
 		Interruption: "Your home has no Zigbee for about 14 s (as long as last time); at most 18 min, should every step hang until it is given up.", Dark: true,
 		Steps: []web.PlanStep{
 			{Title: "Look at all nodes afresh", Check: "nothing stands in the way"},
-			{Title: "Prove that the stick of cellar is silent", Check: "the stick says HOLD", Commands: []string{"cellar: znp-helper hold /dev/ttyUSB0"}},
-			{Title: "Copy the data of attic to cellar", Check: "every file has the length and hash that was announced",
+			{Title: "Prove that the stick of cellar is silent", Check: "the stick says that it is silent (HOLD)", Commands: []string{"cellar: znp-helper hold /dev/ttyUSB0"}},
+			{Title: "Copy the data of attic to cellar", Check: "every copied file was compared",
 				Commands: []string{"attic: znp-helper archive --data /opt/zigbee2mqtt/data", "cellar: znp-helper stage --staging /var/lib/z2mha"}},
 			{Title: "Stop Zigbee2MQTT on attic", Check: "no process uses the stick or the data directory", Dark: true, Commands: []string{"attic: systemctl stop zigbee2mqtt"}},
-			{Title: "Silence the radio of attic", Check: "the stick says HOLD", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
-			{Title: "Write the network onto the stick of cellar", Check: "all items are read back", Dark: true, Commands: []string{"cellar: znp-helper write /dev/ttyUSB0"}},
+			{Title: "Silence the radio of attic", Check: "the stick says that it is silent (HOLD)", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
+			{Title: "Write the network onto the stick of cellar", Check: "everything written was read back; then the stick says that it is silent (HOLD)", Dark: true, Commands: []string{"cellar: znp-helper write /dev/ttyUSB0"}},
 			{Title: "Start Zigbee2MQTT on cellar", Check: "it speaks on MQTT", Dark: true, Commands: []string{"cellar: rc-service zigbee2mqtt start"}},
 			{Title: "See that devices answer", Check: "at least one does"},
 		},
@@ -62,7 +62,7 @@ func Stop() web.Preview {
 		Interruption: "Your home has no Zigbee until you start a node again.", Dark: true,
 		Steps: []web.PlanStep{
 			{Title: "Stop Zigbee2MQTT", Check: "no process uses the stick or the data directory", Dark: true, Commands: []string{"attic: systemctl stop zigbee2mqtt"}},
-			{Title: "Silence the radio", Check: "the stick says HOLD", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
+			{Title: "Silence the radio", Check: "the stick says that it is silent (HOLD)", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}},
 		},
 		Confirm: web.Confirm{Network: "home", Verb: "stop", To: "attic", Label: "Stop attic", Word: "attic", Danger: true},
 	}

@@ -10,10 +10,10 @@ func StopNode(network, node string, active bool, t Timing) Plan {
 	p.disable(node, fmt.Sprintf("let Zigbee2MQTT on %s start at boot again, if it did and goes on running", node))
 	p.add(Step{Act: ActStop, Node: node, Budget: t.Stop, Dark: active,
 		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", node),
-		Check: "its process is gone and nobody holds the stick"})
+		Check: "its process is gone, and no program uses the stick"})
 	p.add(Step{Act: ActFence, Node: node, Budget: t.Settle + parkBudget, Dark: active,
 		Title: fmt.Sprintf("reset the stick of %s: from here on it is silent", node),
-		Check: "the stick says HOLD"})
+		Check: "the stick says that it is silent (HOLD)"})
 	return p
 }
 
@@ -24,29 +24,29 @@ func StartNode(network, node string, others []string, t Timing) Plan {
 	p := Plan{Kind: KindStart, Network: network, From: node, To: node, Others: others}
 	p.add(Step{Act: ActReady, Node: node, Budget: lookBudget + copyBudget, Dark: true,
 		Title: fmt.Sprintf("see that nobody is active and %s could start", node),
-		Check: "every node looked at; its data is whole, and that of the network it served"})
+		Check: "every host was looked at; its data is whole, and that of the network it served"})
 	for _, n := range append(others, node) {
 		p.add(Step{Act: ActPark, Node: n, Budget: parkBudget, Dark: true,
 			Title: fmt.Sprintf("make sure the stick of %s is silent", n),
-			Check: "the stick says HOLD and no program holds it"})
+			Check: "the stick says that it is silent (HOLD), and no program uses it"})
 	}
 	p.add(Step{Act: ActKeepStick, Node: node, Budget: readBudget, Dark: true,
 		Title: fmt.Sprintf("keep what is on the stick of %s now", node),
-		Check: "its image is on the shelf"})
+		Check: "a copy of it is kept on this controller"})
 	p.add(Step{Act: ActRaise, Node: node, Budget: loadBudget, Dark: true,
 		Title: fmt.Sprintf("raise the counters on the stick of %s", node),
-		Check: "it holds the network, every written item read back, then HOLD",
+		Check: "it holds the network, everything written was read back; then it says that it is silent (HOLD)",
 		Undo:  fmt.Sprintf("see that the memory of the stick of %s is whole", node)})
 	p.add(Step{Act: ActStart, Node: node, Budget: t.Start, Dark: true,
 		Title: fmt.Sprintf("start Zigbee2MQTT on %s", node),
-		Check: "its process runs and holds the stick; all others were silent just before",
+		Check: "its process runs and uses the stick; all others were silent just before",
 		Undo:  fmt.Sprintf("stop Zigbee2MQTT on %s and reset its stick", node)})
 	p.add(Step{Act: ActProve, Node: node, Budget: t.Start + t.Prove + t.Watch, Dark: true,
 		Title: fmt.Sprintf("wait for proof that the network works through %s", node),
-		Check: "the identity that is on the stick, a device answers, and it stays up"})
+		Check: "it is the network that is on the stick, a device answers, and it goes on running"})
 	p.add(Step{Act: ActRecord, Node: node, Budget: lookBudget,
 		Title: fmt.Sprintf("record %s as the active node", node),
-		Check: "read back from disk"})
+		Check: "the record was read back from the disk"})
 	p.enable(node)
 	return p
 }

@@ -28,52 +28,52 @@ func Switchover(network, from, to string, others []string, t Timing) Plan {
 	p := Plan{Kind: KindSwitchover, Network: network, From: from, To: to, Others: others}
 	p.add(Step{Act: ActGates, Node: from, Budget: lookBudget,
 		Title: fmt.Sprintf("see that %s is the only active node and %s could take over", from, to),
-		Check: "every node looked at, Zigbee2MQTT answers on MQTT, nobody joins or is interviewed"})
+		Check: "every host was looked at, Zigbee2MQTT answers on MQTT, and no device is just being added"})
 	p.add(Step{Act: ActWitness, Node: from, Budget: witnessBudget,
 		Title: "ask up to three mains devices, to know who must answer afterwards",
-		Check: "their answers over MQTT"})
+		Check: "their answers come in over MQTT"})
 	for _, n := range p.Standbys() {
 		p.add(Step{Act: ActPark, Node: n, Budget: parkBudget,
 			Title: fmt.Sprintf("make sure the stick of %s is silent", n),
-			Check: "the stick says HOLD and no program holds it"})
+			Check: "the stick says that it is silent (HOLD), and no program uses it"})
 	}
 	p.add(Step{Act: ActKeepStick, Node: to, Budget: readBudget,
 		Title: fmt.Sprintf("keep what is on the stick of %s now", to),
-		Check: "its image is on the shelf and fits the network's stick"})
+		Check: "a copy of it is kept on this controller"})
 	p.add(Step{Act: ActCopy, Node: to, Budget: copyBudget,
 		Title: fmt.Sprintf("copy the data of %s to staging on %s while it runs", from, to),
-		Check: "hash of every staged file"})
+		Check: "every copied file was compared"})
 	p.disable(from, fmt.Sprintf("let Zigbee2MQTT on %s start at boot again, if it did", from))
 	p.add(Step{Act: ActStop, Node: from, Budget: t.Stop, Dark: true,
 		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", from),
-		Check: "its process is gone and nobody holds the stick",
+		Check: "its process is gone, and no program uses the stick",
 		Undo:  fmt.Sprintf("start Zigbee2MQTT on %s again, above every counter the other stick may have used", from)})
 	p.add(Step{Act: ActFence, Node: from, Budget: t.Settle + parkBudget, Dark: true,
 		Title: fmt.Sprintf("reset the stick of %s: from here on it is silent", from),
-		Check: "the stick says HOLD"})
+		Check: "the stick says that it is silent (HOLD)"})
 	p.add(Step{Act: ActReadStick, Node: from, Budget: readBudget, Dark: true,
 		Title: fmt.Sprintf("read the network's memory from the stick of %s", from),
 		Check: "it holds the network that was on air"})
 	p.add(Step{Act: ActFinalCopy, Node: to, Budget: copyBudget, Dark: true,
 		Title: fmt.Sprintf("copy what changed on %s since", from),
-		Check: "hash of every staged file; no device is missing"})
+		Check: "every copied file was compared, and no device is missing"})
 	p.add(Step{Act: ActLoad, Node: to, Budget: loadBudget, Dark: true,
 		Title: fmt.Sprintf("write the memory onto the stick of %s, with raised counters", to),
-		Check: "every written item read back, then HOLD"})
+		Check: "everything written was read back; then the stick says that it is silent (HOLD)"})
 	p.add(Step{Act: ActPromote, Node: to, Budget: promoteBudget, Dark: true,
 		Title: fmt.Sprintf("exchange staging and data on %s", to),
-		Check: "hash of every file",
+		Check: "every file was compared",
 		Undo:  fmt.Sprintf("exchange them back on %s", to)})
 	p.add(Step{Act: ActStart, Node: to, Budget: t.Start, Dark: true,
 		Title: fmt.Sprintf("start Zigbee2MQTT on %s", to),
-		Check: "its process runs and holds the stick; all others were silent just before",
+		Check: "its process runs and uses the stick; all others were silent just before",
 		Undo:  fmt.Sprintf("stop Zigbee2MQTT on %s and reset its stick", to)})
 	p.add(Step{Act: ActProve, Node: to, Budget: t.Start + t.Prove + t.Watch, Dark: true,
 		Title: fmt.Sprintf("wait for proof that the network works through %s", to),
-		Check: "same identity and device list, a device answers, and it stays up"})
+		Check: "it is the same network with the same devices, a device answers, and it goes on running"})
 	p.add(Step{Act: ActRecord, Node: to, Budget: lookBudget,
 		Title: fmt.Sprintf("record %s as the active node", to),
-		Check: "read back from disk"})
+		Check: "the record was read back from the disk"})
 	p.enable(to)
 	return p
 }
@@ -95,11 +95,11 @@ func Sync(network, from string, standbys []string) Plan {
 	p := Plan{Kind: KindSync, Network: network, From: from, Others: standbys}
 	p.add(Step{Act: ActGates, Node: from, Budget: lookBudget,
 		Title: fmt.Sprintf("see that %s is the only active node", from),
-		Check: "every node looked at"})
+		Check: "every host was looked at"})
 	for _, n := range standbys {
 		p.add(Step{Act: ActCopy, Node: n, Budget: copyBudget,
 			Title: fmt.Sprintf("copy the data of %s to staging on %s", from, n),
-			Check: "hash of every staged file"})
+			Check: "every copied file was compared"})
 	}
 	return p
 }
