@@ -79,9 +79,24 @@ func (l lamp) serviceOf(o network.Observation) status.Light {
 	if (out.Text == "running" && l.active) || (out.Text == "stopped" && !l.active) {
 		out.State = status.LightGood
 	}
-	said := fmt.Sprintf("%s says %s", cmp.Or(l.kind, "the service manager"), cmp.Or(o.Service, network.ServiceUnknown))
-	out.Evidence = said + "; " + processes(o)
+	out.Evidence = processes(o)
+	if said := l.said(o); said != "" {
+		out.Evidence = said + "; " + out.Evidence
+	}
 	return out
+}
+
+// said is what the service manager says of Zigbee2MQTT, "" for commands of one's own
+// without one that tells.
+func (l lamp) said(o network.Observation) string {
+	who, state := cmp.Or(l.kind, "the service manager"), cmp.Or(o.Service, network.ServiceUnknown)
+	if l.kind == "commands" {
+		who = "its own command"
+		if state == network.ServiceUnknown {
+			return ""
+		}
+	}
+	return fmt.Sprintf("%s says %s", who, state)
 }
 
 func processes(o network.Observation) string {

@@ -110,6 +110,23 @@ func TestLights(t *testing.T) {
 	}
 }
 
+func TestServiceLightNamesWhoSaysSo(t *testing.T) {
+	for _, tt := range []struct {
+		kind, state, want string
+	}{
+		{"openrc", "stopped", "openrc says stopped; nobody holds its stick or data"},
+		{"", "", "the service manager says unknown; nobody holds its stick or data"},
+		{"commands", "stopped", "its own command says stopped; nobody holds its stick or data"},
+		{"commands", "", "nobody holds its stick or data"},
+		{"commands", "unknown", "nobody holds its stick or data"},
+	} {
+		got := lamp{kind: tt.kind}.serviceOf(network.Observation{Service: network.ServiceState(tt.state)})
+		if got.Evidence != tt.want {
+			t.Errorf("%q %q: %q, want %q", tt.kind, tt.state, got.Evidence, tt.want)
+		}
+	}
+}
+
 func TestStickAnswersAreCarriedOver(t *testing.T) {
 	silent := seenAt(cellar(func(v *readiness.View) { v.StickErr = errors.New("no reply") }), nil)
 	if c := silent.candidates()[0]; c.ready() || !strings.Contains(c.whyNot(), "no reply") {
