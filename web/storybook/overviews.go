@@ -189,9 +189,9 @@ func notices() []web.Notice {
 	return []web.Notice{
 		{State: web.LightBad, What: "The broker cannot be reached: dial tcp 192.0.2.4:1883: connection refused.",
 			Fix: "See whether the broker runs. What Zigbee2MQTT says is not known until then."},
-		{State: web.LightBad, What: "The configuration has 2 problems and was not taken.",
-			Details: []string{"line 12: networks[0].nodes[1].host: is missing", "line 19: snmp[0].address: \"192.0.2.9\" has no port"},
-			Fix:     "Correct z2mha.yaml and restart.", Link: web.Link{Label: "Add a host", Href: "setup"}},
+		{State: web.LightBad, What: "The configuration has changed and cannot be used. Everything goes on with what was read before.",
+			Details: []string{"line 12: networks[0].nodes[1].host: missing; say where the host is reached over SSH", "line 19: snmp[0].format is \"v3\": not one of the choices; write one of: z2mha, prototype"},
+			Fix:     "Correct z2mha.yaml; it is read again by itself.", Link: web.Link{Label: "Add a host", Href: "setup"}},
 		web.NoticeNoHTMX,
 		web.NoticeReadOnly,
 	}

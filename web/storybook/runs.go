@@ -27,7 +27,29 @@ func inRun(name string, r web.Run) Story {
 		}
 		n.Actions[0].Why = "a plan is being carried out."
 	}
+	if r.State == web.RunNeedsHelp {
+		alone(&n, r)
+	}
 	return overview(name, web.Overview{CanAct: true, Networks: []web.Network{n}})
+}
+
+// alone is the network n when nobody is active after the run r.
+func alone(n *web.Network, r web.Run) {
+	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
+	n.Reasons = []web.Reason{{What: r.Result, Fix: "Make all hosts reachable; it is tried again every 5 minutes."}}
+	n.Facts[0] = web.Fact{Label: "Active node", Text: "nobody, or it cannot be told"}
+	n.Actions = append([]web.Action{{Label: "Start attic again", Verb: "start", Network: "home", To: "attic", Primary: true}}, n.Actions[1:]...)
+	n.Checks[0] = web.Check{State: web.LightBad, What: "No node runs Zigbee2MQTT",
+		Fix: "Start Zigbee2MQTT on the node that was active last (on record: attic), then try again."}
+	n.Checks[1] = web.Check{State: web.LightBad, Node: "attic", What: "/dev/ttyUSB0 does not exist",
+		Fix: "Plug the stick of attic in, or correct `dongle` in the configuration."}
+	x := &n.Nodes[0]
+	x.Role, x.State, x.Serving = "Not known", web.LightUnknown, false
+	x.Service = web.Light{State: web.LightBad, Text: "stopped", Evidence: "systemd says stopped; nobody holds its stick or data", At: ago(12 * time.Second)}
+	x.Dongle = web.Light{State: web.LightBad, Text: "missing", Evidence: "/dev/ttyUSB0 does not exist", At: ago(12 * time.Second)}
+	x.Radio = web.Light{State: web.LightUnknown, Text: "not known", Evidence: "its stick was not asked since Zigbee2MQTT stopped"}
+	x.Actions = nil
+	n.Nodes[1].Actions = nil
 }
 
 func begun() web.Run {
