@@ -64,6 +64,7 @@ exec "$@"`
 const dockerScript = `#!/bin/sh
 dir='%[1]s'
 policy=$dir/machine/policy
+[ -e "$policy" ] || case $dir in */attic) echo unless-stopped >"$policy" ;; *) echo no >"$policy" ;; esac
 service() { "$dir/zigbee2mqtt-service" "$1"; }
 case "$1 $2" in
 "ps -a") echo "zigbee2mqtt koenkk/zigbee2mqtt:2.14.1" ;;
@@ -71,7 +72,7 @@ case "$1 $2" in
 	status=exited
 	service status >/dev/null && status=running
 	printf '{"name":"/zigbee2mqtt","image":"koenkk/zigbee2mqtt:2.14.1","mounts":[["%%s","/app/data"],[]],' "$dir/zigbee2mqtt/data"
-	printf '"status":"%%s","restart":"%%s","env":[""],"labels":{"version":"2.14.1"},' $status "$(cat "$policy" 2>/dev/null || echo no)"
+	printf '"status":"%%s","restart":"%%s","env":[""],"labels":{"version":"2.14.1"},' $status "$(cat "$policy")"
 	printf '"devices":[["/dev/serial/by-id/%[2]s","%%s"],[]]}\n' "$dir/ttyUSB0"
 	;;
 "stop "*) service stop ;;

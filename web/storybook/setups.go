@@ -87,7 +87,7 @@ func found() web.SetupFound {
 		Services: []web.Choice{{Value: "openrc:zigbee2mqtt", Label: "OpenRC: zigbee2mqtt", Note: "started with npm, runs now", State: web.LightGood, Chosen: true}},
 		DataDirs: []web.Choice{
 			{Value: "/opt/zigbee2mqtt/data", Label: "/opt/zigbee2mqtt/data", Note: "in use, 47 devices", State: web.LightGood, Chosen: true},
-			{Value: "/root/data", Label: "/root/data", Note: "not used since March", State: web.LightUnknown},
+			{Value: "/srv/zigbee2mqtt/data", Label: "/srv/zigbee2mqtt/data", Note: "not used since March", State: web.LightUnknown},
 		},
 		Sticks: []web.Choice{
 			{Value: "/dev/serial/by-id/usb-ITead_Sonoff_Zigbee_3.0_USB_Dongle_Plus_0001-if00-port0", Label: "ITead Sonoff Zigbee 3.0 USB Dongle Plus",
