@@ -33,7 +33,7 @@ by_hand() {
   cat >&2 <<TXT
 test-deps: this system has no apt-get that can be used here. Please install by hand, then run this again:
   mosquitto, the OpenSSH server (sshd), snmptrapd, snmptranslate, smilint, Chromium, apparmor_parser, shellcheck, busybox, and Node.js $node_wanted or newer with npm
-    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server snmptrapd snmp smitools chromium apparmor shellcheck busybox nodejs npm
+    Debian, Ubuntu  sudo apt-get install mosquitto openssh-server snmptrapd snmp smitools chromium apparmor shellcheck busybox-static nodejs npm
     Alpine          apk add mosquitto openssh-server net-snmp net-snmp-tools libsmi chromium apparmor shellcheck nodejs npm
     Fedora          sudo dnf install mosquitto openssh-server net-snmp net-snmp-utils libsmi chromium ShellCheck busybox nodejs npm
     macOS           brew install mosquitto net-snmp libsmi node     (sshd is part of the system; Chromium by hand)
@@ -75,7 +75,7 @@ smilint smitools -
 chromium chromium -
 apparmor_parser apparmor -
 shellcheck shellcheck -
-busybox busybox -'
+busybox busybox-static -'
 
 # install_packages installs what is missing and leaves it switched off.
 install_packages() {
