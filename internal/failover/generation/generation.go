@@ -39,6 +39,15 @@ type Summary struct {
 	BackupCounter  zigbee.FrameCounter `json:"backup_counter"`
 	Version        string              `json:"zigbee2mqtt,omitempty"`
 	Warnings       []string            `json:"warnings,omitempty"`
+	// Members are the devices of database.db without the coordinator, sorted by address.
+	// A generation from before they were noted has none although Devices is not 0.
+	Members []Member `json:"members,omitempty"`
+}
+
+// A Member is one device of a network.
+type Member struct {
+	IEEE zigbee.IEEE `json:"ieee"`
+	Name string      `json:"name,omitempty"` // as configuration.yaml has it, "" when it has none
 }
 
 // Unlike says how s tells of another network than before, or of one that lost more
@@ -75,8 +84,24 @@ type Generation struct {
 	StickImage string        `json:"stick_image,omitempty"`
 	Stick      nvimage.Stick `json:"stick,omitzero"`
 
+	// Refused says why this capture must not reach a stand-by, "" when it may. Accepted is
+	// who took it all the same, and when.
+	Refused  []string  `json:"refused,omitempty"`
+	Accepted *Accepted `json:"accepted,omitempty"`
+	// Pinned generations are never removed by the retention rule.
+	Pinned bool `json:"pinned,omitempty"`
+
 	Hash string `json:"hash"` // see ContentHash
 }
+
+// Accepted is a person's word that a capture is right although it was refused.
+type Accepted struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// Usable says that g may be brought to a stand-by.
+func (g Generation) Usable() bool { return len(g.Refused) == 0 || g.Accepted != nil }
 
 // ContentHash is the SHA-256 over path, mode and hash of every file and the stick
 // image: equal hashes mean equal content, whatever number or time they carry.

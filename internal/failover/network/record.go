@@ -20,4 +20,18 @@ type Record struct {
 	BootOwed bool `json:"boot_owed,omitempty"`
 	// Unproven says what could not be proven when Active took over, "" when all was.
 	Unproven string `json:"unproven,omitempty"`
+
+	// Sticks, Ledgers and Staged are by node; see their types.
+	Sticks  map[string]StickRecord  `json:"sticks,omitempty"`
+	Ledgers map[string]StickLedger  `json:"ledgers,omitempty"`
+	Staged  map[string]StagedRecord `json:"staged,omitempty"`
+	// Left are the devices that were seen to leave since the last accepted generation.
+	Left []Leaving `json:"left,omitempty"`
+	// Refused is the number of the newest capture that was refused, 0 when the last one
+	// was accepted.
+	Refused int `json:"refused,omitempty"`
+	// Captured is when the active's data was captured last and found good, whether or
+	// not anything had changed; BackedUp the same with a live backup of its stick.
+	Captured time.Time `json:"captured,omitzero"`
+	BackedUp time.Time `json:"backed_up,omitzero"`
 }
