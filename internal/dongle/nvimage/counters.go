@@ -105,3 +105,70 @@ func counterAt(v []byte, offset int) zigbee.FrameCounter {
 func liftAt(v []byte, offset int, c zigbee.FrameCounter) {
 	binary.LittleEndian.PutUint32(v[offset:], uint32(max(c, counterAt(v, offset))))
 }
+
+// IsAhead says that have is what known tells, or that with a link key's transmit counter
+// moved on: what a stick may hold that booted since known was read. A network's counter
+// moves only when the network is started, which may change anything, so that one must be
+// equal. The padding of NWKKEY is not compared. Nil is an absent item.
+func IsAhead(id ID, have, known []byte) bool {
+	at, counts := transmitAt(id, known)
+	if !counts || len(have) != len(known) || id.Item != TclkTable && id.Item != ApsKeyDataTable {
+		return equalItem(id, have, known)
+	}
+	lifted := bytes.Clone(known)
+	liftAt(lifted, at, counterAt(have, at))
+	return equalItem(id, have, lifted)
+}
+
+// transmitAt is where an item holds a transmit counter; false for one that holds none.
+func transmitAt(id ID, v []byte) (int, bool) {
+	switch {
+	case id == OSAL(NwkKey) && nwkKeyUsed(v):
+		return nwkKeyCounterOffset, true
+	case id.Item == TclkTable && tclkUsed(v):
+		return 0, true
+	case id.Item == ApsKeyDataTable && apsKeyUsed(v):
+		return apsKeyCounterAt, true
+	case id.Item == NwkSecMaterialTable && secMaterialUsed(v):
+		return 0, true
+	}
+	return 0, false
+}
+
+// nwkKeyUsed says that there is a key, and not what a boot makes where NWKKEY is missing.
+func nwkKeyUsed(v []byte) bool {
+	return len(v) == nwkKeyLen && !bytes.Equal(v[1:nwkKeyPadding], make([]byte, nwkKeyPadding-1))
+}
+
+// secMaterialUsed says that an entry counts for some network.
+func secMaterialUsed(v []byte) bool {
+	return len(v) == secMaterialLen && !bytes.Equal(v, make([]byte, secMaterialLen))
+}
+
+// Transmit is the item's transmit counter; false for an item that holds none.
+func (m *Image) Transmit(id ID) (zigbee.FrameCounter, bool) {
+	v := m.items[id]
+	at, ok := transmitAt(id, v)
+	if !ok {
+		return 0, false
+	}
+	return counterAt(v, at), true
+}
+
+// What every boot of a stick adds to the transmit counters of link keys in use.
+const (
+	bootLinkKey = 11
+	bootAPSKey  = 1001
+)
+
+// Boot advances m as a boot advances the memory of a stick.
+func (m *Image) Boot() {
+	for _, id := range m.linkKeys() {
+		v := m.items[id]
+		liftAt(v, 0, counterAt(v, 0).Add(bootLinkKey))
+	}
+	for _, id := range m.apsKeys() {
+		v := m.items[id]
+		liftAt(v, apsKeyCounterAt, counterAt(v, apsKeyCounterAt).Add(bootAPSKey))
+	}
+}

@@ -4,9 +4,9 @@
 // of every frame counter that may have been used.
 //
 // Items are raw bytes in stored order; all integers in them are little-endian. The
-// package knows only the items that identify a network or count frames, and copies
-// the rest. It does no I/O, and what it prints never contains a value: network and
-// link keys are among them.
+// package knows only the items that identify a network, tell of its devices or count
+// frames, and copies the rest. It does no I/O, and what it prints never contains a
+// value: network and link keys are among them.
 package nvimage
 
 import (
@@ -54,6 +54,12 @@ func (m *Image) Len() int { return len(m.items) }
 
 // IDs are the items in dump order.
 func (m *Image) IDs() []ID { return slices.SortedFunc(maps.Keys(m.items), ID.compare) }
+
+// Sorted returns ids in dump order, each once.
+func Sorted(ids []ID) []ID {
+	sorted := slices.SortedFunc(slices.Values(ids), ID.compare)
+	return slices.Compact(sorted)
+}
 
 // Clone returns an image that shares nothing with m.
 func (m *Image) Clone() *Image {

@@ -16,9 +16,19 @@ import (
 // by hand must not reach a stick: unknown names, duplicates, empty or odd values,
 // gaps in a table and anything behind the end are errors that name line and key.
 // Values never appear in an error.
-func Parse(b []byte) (*Image, error) {
+func Parse(b []byte) (*Image, error) { return parse(b, (*parser).checkWhole) }
+
+// ParsePart is Parse for a part of an image: gaps in tables are fine, and so is nothing
+// at all.
+func ParsePart(b []byte) (*Image, error) { return parse(b, func(*parser) error { return nil }) }
+
+func parse(b []byte, check func(*parser) error) (*Image, error) {
 	p := &parser{src: b, dec: json.NewDecoder(bytes.NewReader(b)), image: New(), lines: make(map[ID]int)}
-	if err := p.document(); err != nil {
+	err := p.document()
+	if err == nil {
+		err = check(p)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("parse NVRAM image: %w", err)
 	}
 	return p.image, nil
@@ -42,6 +52,10 @@ func (p *parser) document() error {
 	if _, err := p.dec.Token(); err != io.EOF {
 		return p.errorf("something follows the closing brace; the file was edited")
 	}
+	return nil
+}
+
+func (p *parser) checkWhole() error {
 	if p.image.Len() == 0 {
 		return errors.New("the image holds no items")
 	}

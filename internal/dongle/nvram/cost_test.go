@@ -20,6 +20,12 @@ const (
 	maxReadExchanges  = 670
 	maxReadBytes      = 21_100
 	maxWriteExchanges = 345
+
+	// With a stick that is known. Of patches the connecting is part, as is the proof of
+	// silence.
+	maxReadKnownExchanges = 590
+	maxPatchExchanges     = 60
+	maxActivateExchanges  = 15
 )
 
 // Counted on the same images; zigpy-znp neither compares nor reads back.
@@ -40,6 +46,17 @@ func TestBudgetOnTheWire(t *testing.T) {
 	logRow(t, "load: write and reset", report.Write)
 	logRow(t, "load: read back", report.ReadBack)
 	logRow(t, "write, zigpy-znp", zigpyWrite)
+	t.Logf("%-28s %9s %7s %7s", "on a stick that is known", "exchanges", "bytes", "at most")
+	known := costOfReadingKnown(t, formed)
+	current, boots := costOfPatching(t, formed, joined(formed), false)
+	warm, resets := costOfPatching(t, formed, formed, true)
+	logTarget(t, "read known", known, maxReadKnownExchanges)
+	logTarget(t, "keep current after one join", current, maxPatchExchanges)
+	logTarget(t, "activate a warm stand-by", warm, maxActivateExchanges)
+	if boots != 0 || resets != 1 {
+		t.Errorf("%d resets to keep current and %d to activate, want none and one", boots, resets)
+	}
+
 	t.Logf("read: %.2f of the exchanges and %.2f of the bytes; write: %.2f and %.2f",
 		ratio(read.Exchanges, zigpyRead.Exchanges), ratio(read.Bytes, zigpyRead.Bytes),
 		ratio(report.Write.Exchanges, zigpyWrite.Exchanges), ratio(report.Write.Bytes, zigpyWrite.Bytes))
@@ -133,6 +150,42 @@ func costOfReading(t *testing.T, m *nvimage.Image) nvram.Cost {
 		Exchanges: after.Exchanges - before.Exchanges,
 		Bytes:     int64(after.BytesIn + after.BytesOut - before.BytesIn - before.BytesOut),
 	}
+}
+
+func logTarget(t *testing.T, what string, c nvram.Cost, most int) {
+	t.Helper()
+	t.Logf("%-28s %9d %7d %7d", what, c.Exchanges, c.Bytes, most)
+	if c.Exchanges > most {
+		t.Errorf("%s takes %d exchanges, at most %d", what, c.Exchanges, most)
+	}
+}
+
+func costOfReadingKnown(t *testing.T, m *nvimage.Image) nvram.Cost {
+	t.Helper()
+	c := newFake(m).dial(t)
+	before := c.Stats()
+	if got, err := nvram.ReadKnown(context.Background(), c, m.Layout(), nil); err != nil || !got.Equal(m) {
+		t.Fatal(err)
+	}
+	after := c.Stats()
+	return nvram.Cost{
+		Exchanges: after.Exchanges - before.Exchanges,
+		Bytes:     int64(after.BytesIn + after.BytesOut - before.BytesIn - before.BytesOut),
+	}
+}
+
+// costOfPatching counts everything on the line, the connecting too, and the boots.
+func costOfPatching(t *testing.T, known, want *nvimage.Image, reset bool) (nvram.Cost, int) {
+	t.Helper()
+	f := newFake(known)
+	c := f.dial(t)
+	o := patchOurs
+	o.Reset = reset
+	if _, err := nvram.Patch(context.Background(), c, known, want, o); err != nil {
+		t.Fatal(err)
+	}
+	s := c.Stats()
+	return nvram.Cost{Exchanges: s.Exchanges, Bytes: int64(s.BytesIn + s.BytesOut)}, f.boots
 }
 
 func costOfWriting(t *testing.T, want, onto *nvimage.Image) nvram.WriteReport {

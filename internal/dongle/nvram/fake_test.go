@@ -68,7 +68,7 @@ func (f *fake) boot() {
 		f.state = znp.StateHold
 	}
 	age(f.memory)
-	if v, _ := f.memory.Get(nvimage.OSAL(nvimage.StartupOption)); v[0]&2 != 0 {
+	if v, _ := f.memory.Get(nvimage.OSAL(nvimage.StartupOption)); len(v) > 0 && v[0]&2 != 0 {
 		f.memory.Set(nvimage.OSAL(nvimage.ExtAddr), f.hardware.LE())
 	}
 	f.far.Indicate(unpi.SYS, 0x80, 0, 2, f.firmware.Product, 2, 7, 1)
@@ -79,9 +79,9 @@ func age(m *nvimage.Image) {
 	for _, id := range m.IDs() {
 		v, _ := m.Get(id)
 		switch {
-		case id.Item == nvimage.TclkTable && binary.LittleEndian.Uint64(v[8:]) != 0:
+		case id.Item == nvimage.TclkTable && len(v) == 20 && binary.LittleEndian.Uint64(v[8:]) != 0:
 			bump(v, 11)
-		case id.Item == nvimage.ApsKeyDataTable && v[0] != 0:
+		case id.Item == nvimage.ApsKeyDataTable && len(v) == 24 && v[0] != 0:
 			bump(v[16:], 1001)
 		default:
 			continue
@@ -96,6 +96,9 @@ func bump(counter []byte, by uint32) {
 
 func (f *fake) deviceInfo() []byte {
 	addr, _ := f.memory.Get(nvimage.OSAL(nvimage.ExtAddr))
+	if len(addr) != 8 {
+		addr = f.hardware.LE()
+	}
 	info := append([]byte{0}, addr...)
 	return append(info, 0xFE, 0xFF, 7, byte(f.state), 0)
 }

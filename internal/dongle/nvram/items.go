@@ -71,19 +71,20 @@ func (w *writer) readBack(ctx context.Context, c nvimage.Change) ([]byte, error)
 // address it was given.
 func (w *writer) activate(ctx context.Context) error {
 	w.phase(PhaseReset)
-	var s Silence
+	var info znp.DeviceInfo
+	var announced bool
 	err := meter(w.client.Client, &w.report.Write, func() (err error) {
-		s, err = Reset(ctx, w.client.Client)
+		info, announced, err = reboot(ctx, w.client.Client)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if !s.Reset {
+	if !announced {
 		return errors.New("the stick did not announce a boot after the reset")
 	}
 	w.report.Boots++
-	return w.checkAddress(s.Address)
+	return w.checkAddress(info.IEEE)
 }
 
 func (w *writer) checkAddress(got zigbee.IEEE) error {

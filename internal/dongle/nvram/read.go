@@ -31,9 +31,9 @@ type Progress func(done, total int)
 // table commands (CC2531) yields its OSAL items. A time-out is an error, never an
 // absent item. Errors name the item.
 func Read(ctx context.Context, c *znp.Client, progress Progress) (*nvimage.Image, error) {
-	r := &reader{client: patient{c}, image: nvimage.New(), progress: progress, total: len(nvimage.OSALIDs())}
+	r := &reader{client: patient{Client: c}, image: nvimage.New(), progress: progress, total: len(nvimage.OSALIDs())}
 	for _, table := range nvimage.Tables() {
-		r.total += expectedEntries[table]
+		r.total += r.expectedEntries(table)
 	}
 	if err := r.all(ctx); err != nil {
 		return nil, fmt.Errorf("read the stick's memory: %w", err)
@@ -49,6 +49,7 @@ var expectedEntries = map[uint16]int{
 
 type reader struct {
 	client      patient
+	known       *nvimage.Layout // nil when nothing is
 	image       *nvimage.Image
 	progress    Progress
 	done, total int
@@ -71,7 +72,7 @@ func (r *reader) all(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r.total += r.done - before - expectedEntries[table]
+		r.total += r.done - before - r.expectedEntries(table)
 	}
 	r.tick(0)
 	return nil
@@ -79,8 +80,8 @@ func (r *reader) all(ctx context.Context) error {
 
 // osal reads an item, or the members of an old-style table up to the first absent.
 func (r *reader) osal(ctx context.Context, id nvimage.ID) error {
-	if id.Sub > nvimage.MaxSub {
-		r.total-- // the store cannot hold it
+	if id.Sub > nvimage.MaxSub || !r.isExpected(id) {
+		r.total-- // the store cannot hold it, or did not
 		return nil
 	}
 	members := nvimage.LegacyTable(id)
@@ -103,7 +104,7 @@ func (r *reader) osal(ctx context.Context, id nvimage.ID) error {
 // first: the stick answers a read that asks for less than an entry without a word. An
 // entry that is longer than its table's first, which no firmware makes, is cut.
 func (r *reader) table(ctx context.Context, table uint16) error {
-	length, err := r.client.LengthNV(ctx, table, 0)
+	length, err := r.entryLen(ctx, table)
 	if err != nil {
 		return fmt.Errorf("%v: %w", nvimage.Entry(table, 0), err)
 	}
@@ -112,7 +113,7 @@ func (r *reader) table(ctx context.Context, table uint16) error {
 	}
 	for sub := uint16(0); length > 0 && sub <= nvimage.MaxSub; sub++ {
 		id := nvimage.Entry(table, sub)
-		value, err := r.entry(ctx, id, length)
+		value, err := r.client.item(ctx, id, length)
 		found, err := r.keep(id)(value, err)
 		if err != nil {
 			return fmt.Errorf("%v: %w", id, err)
@@ -122,22 +123,6 @@ func (r *reader) table(ctx context.Context, table uint16) error {
 		}
 	}
 	return nil
-}
-
-// entry reads one entry, asking for its length only when the expected one is wrong.
-func (r *reader) entry(ctx context.Context, id nvimage.ID, length int) ([]byte, error) {
-	value, err := r.client.ReadNV(ctx, id.Item, id.Sub, length)
-	if !isBadLength(err) {
-		return value, err
-	}
-	length, err = r.client.LengthNV(ctx, id.Item, id.Sub)
-	if err != nil {
-		return nil, err
-	}
-	if length == 0 {
-		return nil, znp.ErrNoItem
-	}
-	return r.client.ReadNV(ctx, id.Item, id.Sub, length)
 }
 
 // keep stores what a read returned and says whether there was something.
@@ -163,13 +148,6 @@ func (r *reader) tick(n int) {
 	if r.progress != nil {
 		r.progress(r.done, max(r.done, r.total))
 	}
-}
-
-// isBadLength recognises the answer of the NV commands to a read beyond the end.
-func isBadLength(err error) bool {
-	const badLength = 5
-	var status *znp.StatusError
-	return errors.As(err, &status) && status.Status == badLength
 }
 
 // Verify reads the stick and lists what differs from want. A transmit counter that

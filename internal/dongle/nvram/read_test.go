@@ -52,6 +52,62 @@ func TestReadReturnsTheWholeMemory(t *testing.T) {
 	}
 }
 
+// A memory that is not quite what was known is read as it is.
+func TestReadKnown(t *testing.T) {
+	withOldTable := nvimagetest.Formed()
+	withOldTable.Set(nvimage.OSAL(nvimage.LegacyTclkTableStart), []byte{1})
+	tests := []struct {
+		name  string
+		known *nvimage.Image
+		edit  func(m *nvimage.Image)
+	}{
+		{"reads what it was", nvimagetest.Formed(), func(*nvimage.Image) {}},
+		{"sees other content", nvimagetest.Formed(), func(m *nvimage.Image) { m.Set(flag, []byte{0}) }},
+		{"sees an item that is gone", nvimagetest.Formed(), func(m *nvimage.Image) { m.Delete(flag) }},
+		{"sees a longer item", nvimagetest.Formed(), func(m *nvimage.Image) { m.Set(nvimage.OSAL(nvimage.GroupTable), make([]byte, 90)) }},
+		{"sees a shorter entry", nvimagetest.Formed(), func(m *nvimage.Image) { m.Set(nvimage.Entry(nvimage.AddrMgr, 9), make([]byte, 6)) }},
+		{"sees longer entries", nvimagetest.Formed(), func(m *nvimage.Image) {
+			for i := range uint16(200) {
+				m.Set(nvimage.Entry(nvimage.TclkTable, i), make([]byte, 24))
+			}
+		}},
+		{"sees a new entry", nvimagetest.Formed(), func(m *nvimage.Image) { m.Set(nvimage.Entry(nvimage.DeviceList, 51), make([]byte, 16)) }},
+		{"sees a table cut short", nvimagetest.Formed(), func(m *nvimage.Image) { m.Delete(nvimage.Entry(nvimage.TclkTable, 199)) }},
+		{"sees a new table", nvimagetest.Formed(), func(m *nvimage.Image) { m.Set(nvimage.Entry(nvimage.TclkIcTable, 0), make([]byte, 30)) }},
+		{"sees tables gone", nvimagetest.Formed(), func(m *nvimage.Image) { *m = *nvimagetest.Reset(nvimagetest.Hardware) }},
+		{"sees a new entry of an old table", withOldTable, func(m *nvimage.Image) {
+			m.Set(nvimage.OSAL(nvimage.LegacyTclkTableStart), []byte{1})
+			m.Set(nvimage.OSAL(nvimage.LegacyTclkTableStart+1), []byte{2})
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := test.known.Clone()
+			test.edit(m)
+			last, total := 0, 0
+			got, err := nvram.ReadKnown(context.Background(), newFake(m).dial(t), test.known.Layout(), func(d, n int) { last, total = d, n })
+			if err != nil || !got.Equal(m) {
+				t.Errorf("differs: %v, %v", nvimage.Diff(m, got), err)
+			}
+			if last != total {
+				t.Errorf("progress ended at %d of %d", last, total)
+			}
+		})
+	}
+}
+
+func TestReadKnownNeverTakesSilenceForAbsence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(nvimagetest.Formed())
+		c := f.dial(t)
+		f.fault = onOSALRead(nvimage.NwkKey, func() error { return znptest.ErrSilent })
+		_, err := nvram.ReadKnown(context.Background(), c, nvimagetest.Formed().Layout(), nil)
+		if !errors.Is(err, znp.ErrTimeout) || !strings.Contains(err.Error(), "NWKKEY (0x0082)") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestReadOfAFirmwareWithoutTables(t *testing.T) {
 	f := newFake(nvimagetest.Formed())
 	f.fault = func(r unpi.Frame) error {

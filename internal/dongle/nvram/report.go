@@ -69,6 +69,7 @@ type WriteReport struct {
 	BeforeHash string `json:"before_hash"`
 	Written    int    `json:"written"`
 	Deleted    int    `json:"deleted"`
+	Bytes      int    `json:"bytes"`     // of the values written
 	Unchanged  int    `json:"unchanged"` // items that were right already
 	Compare    Cost   `json:"compare"`
 	Write      Cost   `json:"write"` // the resets included

@@ -42,36 +42,54 @@ func Park(ctx context.Context, c *znp.Client) (Silence, error) {
 // proof, and its absence proves nothing either: what counts is the state read back.
 // A stick that is in HOLD without having announced a boot has Silence.Reset false.
 func Reset(ctx context.Context, c *znp.Client) (Silence, error) {
-	_, err := c.Reset(ctx)
-	if err != nil && (!errors.Is(err, znp.ErrTimeout) || ctx.Err() != nil) {
+	info, announced, err := reboot(ctx, c)
+	if err != nil {
 		return Silence{}, err
 	}
-	s, holdErr := hold(ctx, c)
+	s, err := silent(ctx, c, info)
+	s.Reset = announced
+	return s, err
+}
+
+// reboot boots the stick and reads its state, which is HOLD without an error.
+func reboot(ctx context.Context, c *znp.Client) (info znp.DeviceInfo, announced bool, err error) {
+	_, err = c.Reset(ctx)
+	if err != nil && (!errors.Is(err, znp.ErrTimeout) || ctx.Err() != nil) {
+		return info, false, err
+	}
+	info, holdErr := held(ctx, c)
 	switch {
 	case holdErr != nil && err != nil:
-		return Silence{}, fmt.Errorf("%w; after it: %w", err, holdErr)
+		return info, false, fmt.Errorf("%w; after it: %w", err, holdErr)
 	case holdErr != nil:
-		return Silence{}, fmt.Errorf("after a reset: %w", holdErr)
+		return info, false, fmt.Errorf("after a reset: %w", holdErr)
 	}
-	s.Reset = err == nil
-	return s, nil
+	return info, err == nil, nil
 }
 
 // hold reads the stick's state. The error wraps ErrNotHold for any state but HOLD.
 func hold(ctx context.Context, c *znp.Client) (Silence, error) {
-	if _, err := c.Ping(ctx); err != nil {
-		return Silence{}, err
-	}
-	info, err := c.DeviceInfo(ctx)
+	info, err := held(ctx, c)
 	if err != nil {
 		return Silence{}, err
 	}
-	if info.State != znp.StateHold {
-		return Silence{}, fmt.Errorf("%w but says %s (%d)", ErrNotHold, info.State, info.State)
+	return silent(ctx, c, info)
+}
+
+func held(ctx context.Context, c *znp.Client) (znp.DeviceInfo, error) {
+	info, err := c.DeviceInfo(ctx)
+	if err == nil && info.State != znp.StateHold {
+		err = fmt.Errorf("%w but says %s (%d)", ErrNotHold, info.State, info.State)
 	}
+	return info, err
+}
+
+// silent completes the proof with who it is that is silent.
+func silent(ctx context.Context, c *znp.Client, info znp.DeviceInfo) (Silence, error) {
+	at := time.Now()
 	stick, err := c.Version(ctx)
 	if err != nil {
 		return Silence{}, err
 	}
-	return Silence{State: StateName(info.State), Address: info.IEEE, Stick: stick, At: time.Now()}, nil
+	return Silence{State: StateName(info.State), Address: info.IEEE, Stick: stick, At: at}, nil
 }

@@ -150,3 +150,95 @@ func TestEmulatedStickThatLosesAnswers(t *testing.T) {
 		})
 	}
 }
+
+// simJoin is memory after a device has joined, and the options to bring it there.
+func simJoin(c *znp.Client, memory *nvimage.Image) (*nvimage.Image, nvram.PatchOptions) {
+	s, _ := c.Version(context.Background())
+	return joined(memory), nvram.PatchOptions{From: s, Reset: true}
+}
+
+func TestEmulatedStickIsKeptCurrent(t *testing.T) {
+	onSim(t, simImage(), func(t *testing.T, stick *znpsim.Dongle, dial func() *znp.Client) {
+		c := dial()
+		known, err := nvram.Read(context.Background(), c, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, o := simJoin(c, known)
+		report, err := nvram.Patch(context.Background(), c, known, want, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := nvimage.Diff(report.Now, stick.Image()); len(changes) > 0 || report.Boots != 1 {
+			t.Errorf("the report is wrong in %v: %+v", changes, report)
+		}
+		again, err := nvram.ReadKnown(context.Background(), c, report.Now.Layout(), nil)
+		if err != nil || !again.Equal(report.Now) {
+			t.Errorf("read again: %v, %v", nvimage.Diff(report.Now, again), err)
+		}
+		o.Reset = false
+		if report, err = nvram.Patch(context.Background(), c, again, again, o); err != nil || report.Written+report.Boots != 0 {
+			t.Errorf("again: %+v, %v", report, err)
+		}
+	})
+}
+
+func TestEmulatedStickLosesPowerInAPatch(t *testing.T) {
+	for _, torn := range []bool{false, true} {
+		for n := 1; n <= 8; n++ {
+			onSim(t, simImage(), func(t *testing.T, stick *znpsim.Dongle, dial func() *znp.Client) {
+				c := dial()
+				known := stick.Image()
+				want, o := simJoin(c, known)
+				var kept *nvimage.Image
+				o.Keep = func(old *nvimage.Image) error { kept = old; return nil }
+				stick.SetFault(znpsim.Fault{CutAtWrite: n, TornItem: torn})
+				_, err := nvram.Patch(context.Background(), c, known, want, o)
+				if stick.Fault().CutAtWrite > 0 {
+					return // the patch has fewer writes
+				}
+				if err == nil || stick.Image().Configured() {
+					t.Fatalf("cut at write %d: configured %v, error %v", n, stick.Image().Configured(), err)
+				}
+				_ = c.Close()
+				o.Resume = kept
+				report, err := nvram.Patch(context.Background(), dial(), known, want, o)
+				if err != nil {
+					t.Fatalf("cut at write %d, taken up again: %v", n, err)
+				}
+				for _, change := range nvimage.Diff(report.Now, stick.Image()) {
+					if !change.IsCounterOnly() { // a boot more moves them on
+						t.Errorf("cut at write %d: %v", n, change)
+					}
+				}
+				if fell := fallen(known, stick.Image()); fell != "" {
+					t.Errorf("cut at write %d: %s", n, fell)
+				}
+			})
+		}
+	}
+}
+
+func TestEmulatedStickLosesAnswersInAPatch(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		onSim(t, simImage(), func(t *testing.T, stick *znpsim.Dongle, dial func() *znp.Client) {
+			c := dial()
+			known := stick.Image()
+			want, o := simJoin(c, known)
+			var kept *nvimage.Image
+			o.Keep = func(old *nvimage.Image) error { kept = old; return nil }
+			stick.SetFault(znpsim.Fault{LoseAnswer: n})
+			report, err := nvram.Patch(context.Background(), c, known, want, o)
+			if err != nil { // a question of another kind than for an item is not repeated
+				o.Resume = kept
+				report, err = nvram.Patch(context.Background(), c, known, want, o)
+			}
+			if err != nil {
+				t.Fatalf("answer %d lost: %v", n, err)
+			}
+			if changes := nvimage.Diff(report.Now, stick.Image()); len(changes) > 0 && !changes[0].IsCounterOnly() {
+				t.Errorf("answer %d lost: %v", n, changes)
+			}
+		})
+	}
+}

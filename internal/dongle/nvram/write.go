@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"z2mha/internal/dongle/nvimage"
-	"z2mha/internal/dongle/unpi"
 	"z2mha/internal/dongle/znp"
 )
 
@@ -26,7 +25,7 @@ import (
 // resume, or one with some counters raised. The error tells which; it names the
 // item, never its value.
 func Write(ctx context.Context, c *znp.Client, want *nvimage.Image, o WriteOptions) (WriteReport, error) {
-	w := &writer{client: patient{c}, options: o}
+	w := &writer{client: patient{Client: c}, options: o}
 	err := w.run(ctx, want)
 	if err != nil {
 		err = fmt.Errorf("write the stick's memory: %w; %s", err, w.left)
@@ -58,31 +57,34 @@ type writer struct {
 }
 
 func (w *writer) run(ctx context.Context, want *nvimage.Image) error {
-	w.left = leftAlone
-	err := meter(w.client.Client, &w.report.Compare, func() error { return w.compare(ctx, want) })
-	if err != nil {
-		return err
-	}
-	if len(w.changes) == 0 {
-		return w.resume(ctx)
-	}
-	if err := w.keep(); err != nil {
-		return err
-	}
-	if err := w.load(ctx); err != nil {
+	err := w.bring(ctx, func() error { return w.compare(ctx, want) }, w.keep)
+	if err != nil || len(w.changes) == 0 && !w.options.Resume {
 		return err
 	}
 	w.left = leftUnbooted
 	return w.activate(ctx)
 }
 
+// bring finds out with compare what is to be changed and changes it. A boot meanwhile,
+// which moves counters on, ends it before the next item is written.
+func (w *writer) bring(ctx context.Context, compare, keep func() error) error {
+	w.left = leftAlone
+	w.client.boots = watchBoots(w.client.Client)
+	defer w.client.boots.waiter.Close()
+	err := meter(w.client.Client, &w.report.Compare, compare)
+	if err := w.client.boots.because(err); err != nil || len(w.changes) == 0 {
+		return err
+	}
+	if err := keep(); err != nil {
+		return err
+	}
+	return w.client.boots.because(w.load(ctx))
+}
+
 // compare finds out what differs and whether it may be written.
 func (w *writer) compare(ctx context.Context, want *nvimage.Image) error {
 	w.phase(PhaseCompare)
-	s, err := hold(ctx, w.client.Client)
-	if errors.Is(err, ErrNotHold) {
-		return fmt.Errorf("%w: park it first", err)
-	}
+	s, err := w.parked(ctx)
 	if err != nil {
 		return err
 	}
@@ -100,6 +102,15 @@ func (w *writer) compare(ctx context.Context, want *nvimage.Image) error {
 	return nil
 }
 
+// parked reads the stick's state; any but HOLD is an error.
+func (w *writer) parked(ctx context.Context) (Silence, error) {
+	s, err := hold(ctx, w.client.Client)
+	if errors.Is(err, ErrNotHold) {
+		err = fmt.Errorf("%w: park it first", err)
+	}
+	return s, err
+}
+
 func countWrites(changes []nvimage.Change) int {
 	n := 0
 	for _, c := range changes {
@@ -108,15 +119,6 @@ func countWrites(changes []nvimage.Change) int {
 		}
 	}
 	return n
-}
-
-// resume ends a write that was cut off after its last item.
-func (w *writer) resume(ctx context.Context) error {
-	if !w.options.Resume {
-		return nil
-	}
-	w.left = leftUnbooted
-	return w.activate(ctx)
 }
 
 func (w *writer) keep() error {
@@ -134,39 +136,17 @@ func (w *writer) keep() error {
 
 // load writes, reads back, and sets the flag when that has gone well.
 func (w *writer) load(ctx context.Context) error {
-	boots := w.client.Expect(isBoot)
-	defer boots.Close()
 	if onlyCounters(w.changes) {
-		return bootedMeanwhile(boots, w.apply(ctx, w.changes))
+		return w.apply(ctx, w.changes)
 	}
 	if err := w.clearFlag(ctx); err != nil {
 		return err
 	}
 	rest := slices.DeleteFunc(slices.Clone(w.changes), func(c nvimage.Change) bool { return c.ID == flag })
-	if err := bootedMeanwhile(boots, w.apply(ctx, rest)); err != nil {
+	if err := w.apply(ctx, rest); err != nil {
 		return err
 	}
 	return w.setFlag(ctx)
-}
-
-func isBoot(f unpi.Frame) bool {
-	const resetInd = 0x80
-	return f.Type == unpi.AREQ && f.Subsystem == unpi.SYS && f.ID == resetInd
-}
-
-// bootedMeanwhile adds to err that the stick has announced a boot: it may have
-// cleared what was right before.
-func bootedMeanwhile(boots *znp.Waiter, err error) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // only what has come already
-	_, none := boots.Wait(ctx)
-	switch {
-	case none != nil:
-		return err
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrRebooted, err)
-	}
-	return ErrRebooted
 }
 
 func onlyCounters(changes []nvimage.Change) bool {
@@ -212,7 +192,7 @@ func (w *writer) setFlag(ctx context.Context) error {
 	if err := meter(w.client.Client, &w.report.Write, func() error { return w.change(ctx, set) }); err != nil {
 		return err
 	}
-	w.report.Written++
+	w.wrote(value)
 	return meter(w.client.Client, &w.report.ReadBack, func() error { return w.check(ctx, set) })
 }
 
@@ -247,6 +227,7 @@ func (w *writer) each(ctx context.Context, p Phase, changes []nvimage.Change, do
 	return nil
 }
 
+// stopped is asked before each item: shall it still be written?
 func (w *writer) stopped(ctx context.Context) error {
 	select {
 	case <-w.options.Stop:
@@ -254,7 +235,7 @@ func (w *writer) stopped(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrStopped, context.Cause(ctx))
 	default:
-		return nil
+		return w.client.boots.because(nil)
 	}
 }
 
@@ -268,7 +249,12 @@ func (w *writer) changeAndCount(ctx context.Context, c nvimage.Change) error {
 	if c.Want == nil {
 		w.report.Deleted++
 	} else {
-		w.report.Written++
+		w.wrote(c.Want)
 	}
 	return nil
+}
+
+func (w *writer) wrote(value []byte) {
+	w.report.Written++
+	w.report.Bytes += len(value)
 }

@@ -7,13 +7,11 @@ import (
 	"os"
 	"sync"
 
-	"go.bug.st/serial"
 	"golang.org/x/sys/unix"
 )
 
 // A serialPort is a tty this process holds alone. Reads and writes go through Go's
-// poller on a descriptor of our own, so that Close wakes both; the serial library wakes
-// only readers, and closes its descriptor under them.
+// poller, so that Close wakes both.
 type serialPort struct {
 	tty   *os.File
 	close sync.Once
@@ -58,16 +56,37 @@ func claim(path string, fd int) error {
 	return nil
 }
 
-// setLine sets 115200 baud, 8N1, raw, no flow control, and leaves DTR and RTS alone
-// (InitialStatusBits stays nil). Settings belong to the tty, not to a descriptor, so the
-// library's own may be closed again. The name /proc/self/fd/N is the very device that
-// was locked, even if the path means another one by now.
+// setLine sets 115200 baud, 8N1, raw, no flow control, and leaves DTR and RTS alone: in
+// two steps, as go.bug.st/serial does it, whose way many drivers have met.
 func setLine(fd int) error {
-	p, err := serial.Open(fmt.Sprintf("/proc/self/fd/%d", fd), &serial.Mode{BaudRate: 115200})
-	if err != nil {
-		return err
+	for _, set := range []func(*unix.Termios){setRaw, setMode} {
+		t, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		if err != nil {
+			return err
+		}
+		set(t)
+		if err := unix.IoctlSetTermios(fd, unix.TCSETS, t); err != nil {
+			return err
+		}
 	}
-	return p.Close()
+	return nil
+}
+
+func setRaw(t *unix.Termios) {
+	t.Cflag |= unix.CREAD | unix.CLOCAL
+	t.Cflag &^= unix.CRTSCTS
+	t.Lflag &^= unix.ICANON | unix.ECHO | unix.ECHOE | unix.ECHOK | unix.ECHONL | unix.ECHOCTL | unix.ECHOPRT |
+		unix.ECHOKE | unix.ISIG | unix.IEXTEN
+	t.Iflag &^= unix.IXON | unix.IXOFF | unix.IXANY | unix.INPCK | unix.IGNPAR | unix.PARMRK | unix.ISTRIP |
+		unix.IGNBRK | unix.BRKINT | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IUCLC
+	t.Oflag &^= unix.OPOST
+	t.Cc[unix.VMIN], t.Cc[unix.VTIME] = 1, 0
+}
+
+func setMode(t *unix.Termios) {
+	t.Cflag &^= unix.CBAUD | unix.CSIZE | unix.CSTOPB | unix.PARENB | unix.PARODD | unix.CMSPAR
+	t.Cflag |= unix.B115200 | unix.CS8
+	t.Ispeed, t.Ospeed = unix.B115200, unix.B115200
 }
 
 func (p *serialPort) Read(b []byte) (int, error)  { return p.tty.Read(b) }

@@ -154,12 +154,21 @@ func TestZigbee2MQTT(t *testing.T) {
 	dir, broker := program(t), ""
 	broker = startBroker(t)
 	p := pair(t, dir, broker)
+	t.Run("its backup is the one that is taken from the stick's memory", func(t *testing.T) { checkBackup(t, p) })
 	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			tt.run(t, dir, broker, p)
 		})
 	}
+	t.Run("a backup that is laid over is a backup restored", func(t *testing.T) {
+		t.Parallel()
+		compareRestores(t, dir, broker)
+	})
+	t.Run("a backup that forgot a key behind a gap takes it from nobody", func(t *testing.T) {
+		t.Parallel()
+		forgetKey(t, dir, broker)
+	})
 }
 
 // pair starts on a formed stick, lets the lamp join, switches it, and stops.
@@ -206,13 +215,14 @@ var cases = []secondNode{
 	{name: "a clone is resumed", image: clone, serve: onPTY, want: "resumed", works: true, leap: 1250},
 	{name: "a clone with an old counter is resumed and ignored", image: stale, serve: onPTY, want: "resumed"},
 	{name: "a clone with its own address is resumed and ignored", image: ownAddress, serve: onPTY, want: "resumed"},
+	{name: "an early clone with the backup laid over it is resumed", image: overlaid, serve: onPTY, want: "resumed", works: true, leap: 1250},
 	{name: "an empty stick is restored from the backup", image: empty, serve: onTCP, want: "restored", works: true},
 	{name: "an empty stick without a backup forms a new network", image: empty, serve: onPTY, noBackup: true, want: "reset", lost: true},
 }
 
 type secondNode struct {
 	name     string
-	image    func(*nvimage.Image) *nvimage.Image
+	image    func(*testing.T, pairing) *nvimage.Image
 	serve    func(*testing.T, *znpsim.Dongle) string
 	noBackup bool
 	want     string
@@ -221,20 +231,20 @@ type secondNode struct {
 	leap     zigbee.FrameCounter
 }
 
-func clone(m *nvimage.Image) *nvimage.Image { return m }
+func clone(_ *testing.T, p pairing) *nvimage.Image { return p.image }
 
-func empty(*nvimage.Image) *nvimage.Image { return znpsim.ResetImage(0x00124b0000000b0b) }
+func empty(*testing.T, pairing) *nvimage.Image { return znpsim.ResetImage(0x00124b0000000b0b) }
 
-func stale(m *nvimage.Image) *nvimage.Image {
-	c := m.Clone()
+func stale(_ *testing.T, p pairing) *nvimage.Image {
+	c := p.image.Clone()
 	id := nvimage.Entry(nvimage.NwkSecMaterialTable, 0)
 	v, _ := c.Get(id)
 	c.Set(id, append([]byte{100, 0, 0, 0}, v[4:]...))
 	return c
 }
 
-func ownAddress(m *nvimage.Image) *nvimage.Image {
-	c := m.Clone()
+func ownAddress(_ *testing.T, p pairing) *nvimage.Image {
+	c := p.image.Clone()
 	c.Set(nvimage.OSAL(nvimage.ExtAddr), zigbee.IEEE(0x00124b0000000b0b).LE())
 	return c
 }
@@ -243,7 +253,7 @@ func (c secondNode) run(t *testing.T, dir, broker string, p pairing) {
 	medium := znpsim.NewMedium(znpsim.MediumOptions{})
 	t.Cleanup(func() { medium.Close() })
 	lamp := medium.AddDevice(p.lamp)
-	stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "second", Medium: medium, Image: c.image(p.image)})
+	stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "second", Medium: medium, Image: c.image(t, p)})
 	data := t.TempDir()
 	if err := os.CopyFS(data, os.DirFS(p.data)); err != nil {
 		t.Fatal(err)
