@@ -85,10 +85,15 @@ bench: assets helpers ## measure; fails on exchanges, bytes and helper size, nev
 	@go test -count=1 -run '^TestBudget' -v ./internal/dongle/... | $(BENCH_LINES)
 	@echo '== the helper'
 	@scripts/helper-sizes.sh $(HELPERS)
-	@echo '== a switchover there and back: real Zigbee2MQTT, emulated sticks'
+	@echo '== what happens on a host: capture, stage, promote, look; at most 2 s for the capture'
+	@go test -count=1 -run '^TestBudget' -v ./internal/host/node ./internal/dongle/znpsim/z2mtest | $(BENCH_LINES)
+	@echo '== a careful move there and back: real Zigbee2MQTT, emulated sticks'
 	@go test -count=1 -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
-	@echo '== the same at wire speed with 5 ms for each request'
-	@Z2MHA_PACED=1 go test -count=1 -timeout 20m -run '^TestE2ESwitchoverThereAndBack$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== a move to a stand-by that is kept ready, lamp to lamp: at most 5, 6 and 9 s with 2, 5 and 15 ms for a request'
+	@for request in 0ms 2ms 5ms 15ms; do echo "-- $$request"; \
+		Z2MHA_PACED=$$request go test -count=1 -timeout 10m -run '^TestE2EFastMoves$$' -v ./e2e | $(BENCH_LINES); done
+	@echo '== the lamp while the network is backed up, 5 ms for a request'
+	@Z2MHA_PACED=5ms go test -count=1 -run '^TestE2ELampLatency$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== the page, and the program at rest'
 	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== the image'

@@ -80,7 +80,10 @@ func TestEveryKeyOfTheConfigurationIsDocumented(t *testing.T) {
 }
 
 func TestEveryCheckIsDocumented(t *testing.T) {
-	checks := found(t, "internal/failover/readiness", regexp.MustCompile(`\bID: "([a-z-]+)"`))
+	checks := found(t, "internal/failover/readiness", regexp.MustCompile(`(?m)(?:\bID: |\bDistinct = |\ba\.age\(|^\t\{)"([a-z-]+)"`))
+	if len(checks) < 30 {
+		t.Fatalf("only %d checks were found in the source", len(checks))
+	}
 	for _, id := range checks {
 		mentions(t, "addon/DOCS.md", "| **"+id+"** `")
 	}

@@ -74,7 +74,7 @@ func TestBadInput(t *testing.T) {
 			arrange: func(b *bench) { b.reconfigureNode("cellar", "dongle", b.serveBytes(nil)) },
 		},
 		{
-			name: "stick of another firmware", exit: exitRefused, says: []string{"revision", "any_revision"},
+			name: "stick of another firmware", exit: exitRefused, says: []string{"revision", "--let-zigbee2mqtt-restore"},
 			build: func(o *home.Options) {
 				o.Stick = func(node string, d *znpsim.DongleOptions) {
 					if node == "cellar" {

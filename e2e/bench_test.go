@@ -47,14 +47,19 @@ func simulated(t *testing.T, change ...func(*home.Options)) *bench {
 	return assemble(t, o)
 }
 
-// genuine is a home of real programs on emulated sticks; with Z2MHA_PACED set in
-// the environment the sticks are as slow as real ones.
+// genuine is a home of real programs on emulated sticks. With Z2MHA_PACED set in the
+// environment to what a stick takes for a request, such as 5ms, the sticks are as slow as
+// that, on a line of real speed.
 func genuine(t *testing.T) *bench {
 	t.Helper()
 	o := home.Options{Program: zigbee2mqtt(t), Broker: mosquitto(t), NewHost: sshd(t)}
-	if os.Getenv("Z2MHA_PACED") != "" {
+	if paced := os.Getenv("Z2MHA_PACED"); paced != "" {
+		latency, err := time.ParseDuration(paced)
+		if err != nil {
+			t.Fatalf("Z2MHA_PACED: %v", err)
+		}
 		o.Stick = func(_ string, d *znpsim.DongleOptions) {
-			d.Latency, d.BytesPerSecond = 5*time.Millisecond, znpsim.WireSpeed
+			d.Latency, d.BytesPerSecond = latency, znpsim.WireSpeed
 		}
 	}
 	return assemble(t, o)

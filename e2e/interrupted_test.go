@@ -126,6 +126,7 @@ func TestControllerDies(t *testing.T) {
 // must answer through the attic's stick again, and the exit code must say so.
 func TestE2ETargetDies(t *testing.T) {
 	b := genuine(t).start()
+	b.reconfigure(func(s string) string { return strings.Replace(s, "watch: 3s", "watch: 20s", 1) })
 	r := b.begin()
 	b.eventually("the cellar is on air", func() bool { return b.home.OnAir() == "cellar" })
 	<-time.After(2 * time.Second) // the case to test

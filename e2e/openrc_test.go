@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/node"
 	"z2mha/internal/host/remote"
@@ -65,9 +66,23 @@ exec cat
 `
 
 // standIn behaves at a stop as Zigbee2MQTT does: it goes on with its closing backup.
-const standIn = `process.on("SIGTERM", () => setTimeout(() => process.exit(0), Number(process.env.BACKUP_MS || 0)));
+//
+// With TTY it holds that, and it saves 200 ms after the TERM.
+const standIn = `const fs = require("fs"), data = process.env.ZIGBEE2MQTT_DATA;
+if (process.env.TTY) fs.openSync(process.env.TTY, fs.constants.O_RDWR | fs.constants.O_NOCTTY);
+let ending = false;
+process.on("SIGTERM", () => {
+	if (ending) return;
+	ending = true;
+	setTimeout(() => {
+		fs.writeFileSync(data + "/state.json", "{}");
+		fs.writeFileSync(data + "/database.db.tmp", '{"id":1}\n');
+		fs.renameSync(data + "/database.db.tmp", data + "/database.db");
+	}, 200);
+	setTimeout(() => process.exit(0), 200 + Number(process.env.BACKUP_MS || 0));
+});
 setInterval(() => {}, 1000);
-require("fs").writeFileSync(process.env.ZIGBEE2MQTT_DATA + "/ready", String(process.pid));
+fs.writeFileSync(process.env.ZIGBEE2MQTT_DATA + "/ready", String(process.pid));
 `
 
 // theHelper is the helper for this machine, built once.
@@ -390,6 +405,46 @@ func TestOpenRCForgetsWhatIsGone(t *testing.T) {
 	}
 	h.must(h.StartService(t.Context()))
 	h.eventually("running again", func(o network.Observation) bool { return h.works(o) && worker(o) != worker(first) })
+}
+
+// A stop that does not wait for the closing backup, whatever is in the pid file. Under
+// supervise-daemon the KILL must not be answered by a start.
+func TestOpenRCStopsFast(t *testing.T) {
+	for name, variables := range map[string]string{
+		"program itself":          "command=/usr/bin/node\ncommand_args=index.js\ncommand_background=true\npidfile=/run/zigbee2mqtt.pid\n",
+		"npm start":               byPID,
+		"npm that is not stopped": "command=/usr/bin/npm\ncommand_args=start\ncommand_background=true\npidfile=/run/zigbee2mqtt.pid\n",
+		"supervise-daemon":        "supervisor=supervise-daemon\ncommand=/usr/bin/node\ncommand_args=index.js\nrespawn_delay=1\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newRCHost(t)
+			stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "attic"})
+			tty, err := stick.OpenPTY(filepath.Join(h.dir, "no-stick"))
+			h.must(err)
+			ctx, cancel := context.WithCancel(context.Background())
+			served := make(chan error, 1)
+			go func() { served <- tty.Serve(ctx) }()
+			t.Cleanup(func() { cancel(); <-served })
+			h.install(variables + "export BACKUP_MS=60000\nexport TTY=" + h.dir + "/no-stick\n")
+			for range 2 {
+				h.must(h.StartService(t.Context()))
+				h.eventually("running", func(o network.Observation) bool { return h.works(o) && o.Active() })
+				s, err := h.StopFast(t.Context(), 10*time.Second)
+				if err != nil || !s.Saved || len(s.Killed) != 1 {
+					t.Fatalf("got %+v, %v", s, err)
+				}
+				t.Logf("%s: saved after %v, all in %v", name, s.SaveTook.Round(time.Millisecond), s.Took.Round(time.Millisecond))
+				if o := h.see(); !settled(o) {
+					t.Fatalf("after the fast stop: %+v", o)
+				}
+				time.Sleep(1500 * time.Millisecond) // longer than a supervisor waits
+				if o := h.see(); !settled(o) {
+					t.Fatalf("it came back: %+v", o)
+				}
+			}
+		})
+	}
 }
 
 func TestOpenRCRunlevels(t *testing.T) {

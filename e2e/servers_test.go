@@ -56,8 +56,9 @@ func sshdUnder(t *testing.T, wrap func(home.HostSpec) []string) func(home.HostSp
 		admitted := writeFile(t, filepath.Join(etc, "authorized_keys"), "%s", ssh.MarshalAuthorizedKey(s.Admit))
 		conf := writeFile(t, filepath.Join(etc, "sshd_config"), sshdConfig, s.IP, port, hostKey, admitted, filepath.Join(s.Dir, pasted), filepath.Join(s.Dir, ".znp-helper"), sftp)
 		command := append(wrap(s), bin, "-D", "-e", "-f", conf)
-		serve(t, etc, command[0], command[1:]...).listens(t, address)
-		return realHost(address), nil
+		proc := serve(t, etc, command[0], command[1:]...)
+		proc.listens(t, address)
+		return realHost{t, address, proc}, nil
 	}
 }
 
@@ -99,8 +100,16 @@ func privilegeSeparation(t *testing.T) {
 	}
 }
 
-// realHost is the address of an sshd that ends with the test.
-type realHost string
+// A realHost is an sshd; closing it is cutting the host off.
+type realHost struct {
+	t       *testing.T
+	address string
+	proc    *server
+}
 
-func (h realHost) Addr() string { return string(h) }
-func (h realHost) Close() error { return nil }
+func (h realHost) Addr() string { return h.address }
+
+func (h realHost) Close() error {
+	h.proc.stop(h.t)
+	return nil
+}

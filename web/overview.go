@@ -30,6 +30,7 @@ type Network struct {
 	Facts   []Fact    // last sync, devices, last switchover …
 	Run     *Run      // what is being carried out, or what ended last and is worth showing; nil when neither
 	Nodes   []Node    // in the order of the configuration
+	Covers  []Cover   // which failures the home survives
 	Checks  []Check   // readiness, failed ones first or not: they are drawn in the order given
 	Events  []Event   // newest first
 }
@@ -54,6 +55,7 @@ type Node struct {
 	Dongle  Light
 	Radio   Light
 	Facts   []Fact // versions, latency …
+	More    []Fact // what its stick holds, and what was written to it: folded
 	Notes   []string
 	Actions []Action
 }
@@ -66,13 +68,22 @@ type Light struct {
 	At       time.Time
 }
 
+// A Cover is one failure, and whether Zigbee comes back after it.
+type Cover struct {
+	State  LightState // good, warn or bad
+	What   string     // "The stick breaks"
+	Answer string     // "Yes", "By hand", "No"
+	Why    string     // a sentence or two, with what to do
+}
+
 // A Check is one line of the readiness list.
 type Check struct {
-	State    LightState // good, warn or bad
+	State    LightState // good, warn or bad; unknown for what is just good to know
 	Node     string     // "" when it is about the whole network
 	What     string     // a statement that should hold
 	Evidence string
-	Fix      string // only when it does not hold
+	At       time.Time // of the evidence, when it is older than the look
+	Fix      string    // only when it does not hold
 }
 
 // An Event is one line of what happened.
@@ -90,6 +101,7 @@ type Action struct {
 	Verb     string // desk verb
 	Network  string
 	To       string // node, when the verb needs one
+	Copy     int    // number of a copy, when the verb needs one
 	Primary  bool   // drawn filled: at most one in a row
 	Danger   bool   // drawn in red
 	Disabled bool

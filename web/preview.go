@@ -4,6 +4,7 @@ package web
 type Preview struct {
 	Title        string   // "Move the network to cellar?"
 	Sentences    []string // what will happen, in plain words
+	Reasons      []string // what speaks against it, each in a line of its own
 	Interruption string   // "Your home has no Zigbee for about 15 s …"
 	Dark         bool     // there is an interruption: the sentence is marked
 	Steps        []PlanStep
@@ -21,6 +22,7 @@ type PlanStep struct {
 // A Confirm is the form that really asks.
 type Confirm struct {
 	Network, Verb, To string
+	Copy              int    // number of a copy; 0 when it is about none
 	Label             string // of the button: "Move the network"
 	Word              string // what must be typed first; "" when nothing
 	Danger            bool

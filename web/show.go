@@ -1,7 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -69,24 +71,38 @@ func (r Run) saying() string {
 }
 
 // failed are the checks that do not hold, as they were given.
-func failed(list []Check) []Check { return those(list, false) }
+func failed(list []Check) []Check {
+	return slices.DeleteFunc(slices.Clone(list), func(c Check) bool { return c.State == LightGood })
+}
 
-// held are the checks that hold. They are folded, so that what is red is seen.
-func held(list []Check) []Check { return those(list, true) }
+// A group are the checks of one node that hold, and how many there are in all. They are
+// folded, so that what is red is seen.
+type group struct {
+	node string
+	good []Check
+	all  int
+}
 
-func those(list []Check, good bool) []Check {
-	var out []Check
+// byNode groups what holds, in the order in which nodes are named first.
+func byNode(list []Check) []group {
+	var out []group
 	for _, c := range list {
-		if (c.State == LightGood) == good {
-			out = append(out, c)
+		i := slices.IndexFunc(out, func(g group) bool { return g.node == c.Node })
+		if i < 0 {
+			i, out = len(out), append(out, group{node: c.Node})
+		}
+		out[i].all++
+		if c.State == LightGood {
+			out[i].good = append(out[i].good, c)
 		}
 	}
-	return out
+	slices.SortStableFunc(out, func(a, b group) int { return cmp.Compare(min(len(a.node), 1), min(len(b.node), 1)) })
+	return slices.DeleteFunc(out, func(g group) bool { return len(g.good) == 0 })
 }
 
 func goodChecks(good, all int) string {
 	if good == all {
-		return fmt.Sprintf("%s (%d)", words.AllReady, all)
+		return fmt.Sprintf(words.AllReady, all)
 	}
 	return fmt.Sprintf(words.SomeReady, good, all)
 }

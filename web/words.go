@@ -9,13 +9,14 @@ var words = struct {
 	Network, Looked, NotLooked, Reasons, WhatToDo              string
 	Hosts, Host, Service, Dongle, Radio                        string
 	Readiness, AllReady, SomeReady, NoChecks, Events, NoEvents string
+	Covers, More                                               string
 	Actions, By, JustNow                                       string
 	RunLast, RunSteps, Resting, WasResting                     string
 	Turning, Rests, Step                                       string
 	StepState                                                  map[StepState]string
 	RunState                                                   map[RunState]string
 	Plan, BelievedWhen, Commands, Close, Cancel                string
-	TypeWord, Interruption                                     string
+	TypeWord, TypeThis, Interruption                           string
 	Failed                                                     string
 	NothingYet, NothingYetWhy, SetUpFirst, Back                string
 	NothingNow, NothingNowWhy                                  string
@@ -59,8 +60,10 @@ var words = struct {
 	Dongle:     "Stick",
 	Radio:      "Radio",
 	Readiness:  "Ready for a switchover?",
-	AllReady:   "Everything that is checked is as it should be.",
+	AllReady:   "everything holds (%d)",
 	SomeReady:  "%d of %d checks hold",
+	Covers:     "Would Zigbee survive it?",
+	More:       "What its stick holds",
 	NoChecks:   "Nothing has been checked yet.",
 	Events:     "What happened",
 	NoEvents:   "Nothing has happened yet.",
@@ -95,6 +98,7 @@ var words = struct {
 	Close:         "Close",
 	Cancel:        "Cancel",
 	TypeWord:      "To go on, type the name:",
+	TypeThis:      "To go on, type:",
 	Interruption:  "What you will notice",
 	Failed:        "That did not work",
 	NothingNow:    "No network can be watched now.",

@@ -13,6 +13,7 @@ import (
 	"z2mha/internal/backup"
 	"z2mha/internal/bus"
 	"z2mha/internal/config"
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/discovery"
@@ -70,6 +71,8 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	h.desk = desk.New(desk.Parts{
 		Engine: h.app.controller, History: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Events: kept, Holds: holds.New(filepath.Join(cfg.State, "holds"), disk), Nodes: nodesOf(cfg), Log: log,
+		Capture: captureRule(cfg), Membership: h.app.controller.Membership,
+		Tidy: func(net string) { h.app.tidier.tidyQuietly(net, log) },
 	})
 	h.entities = entities.New(entities.Config{
 		Bus: h.app.bus, Desk: h.desk, Log: log, Off: !cfg.HomeAssistant.Discovery,
@@ -95,6 +98,12 @@ func (h *house) afterRestore(state string, records *memory.Memory) error {
 	}
 	h.restored = marker
 	return backup.Dir{State: state}.Clear()
+}
+
+func captureRule(cfg *config.Config) cadence.Rule {
+	r := cadence.Default()
+	r.Backup, r.Files = cfg.Capture.Backup, cfg.Capture.Files
+	return r
 }
 
 func nodesOf(cfg *config.Config) map[string][]desk.Node {

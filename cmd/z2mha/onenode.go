@@ -89,7 +89,8 @@ func holding(f *flags, use, short string, on bool) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: short, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(f.config)
+			around := here(f)
+			cfg, err := around.peek()
 			if err != nil {
 				return err
 			}

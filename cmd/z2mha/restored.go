@@ -48,6 +48,11 @@ func doubt(net, state string, marker backup.Marker, records *memory.Memory) erro
 	}
 	r.Network, r.Odometer, r.Silent = net, r.Odometer.Doubted(), nil
 	r.Active, r.Since, r.Unproven = "", time.Time{}, ""
+	r.Staged = nil // numbers are given again
+	for node, on := range r.Sticks {
+		on.Image, on.Generation = "", 0
+		r.Sticks[node] = on
+	}
 	if err := records.Save(r); err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ func restoredState(t *testing.T) string {
 		}
 	}
 	must(memory.New(filepath.Join(was, "records"), disk).Save(network.Record{Network: "home", Active: "attic", Since: time.Now(),
+		Sticks: map[string]network.StickRecord{"cellar": {Image: "aa", Generation: 3, Reserved: 60_000}},
+		Staged: map[string]network.StagedRecord{"cellar": {Generation: 3}},
 		Silent: map[string]time.Time{"cellar": time.Now()}, Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
 	data, err := json.Marshal(plan.Switchover("home", "attic", "cellar", nil, plan.DefaultTiming()))
 	must(err)
@@ -61,6 +63,9 @@ func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
 	r, err := memory.New(filepath.Join(cfg.State, "records"), disk).Load("home")
 	if err != nil || r.Active != "" || len(r.Silent) != 0 || !r.Odometer.Doubt || r.Odometer.Highest < 50_000 {
 		t.Errorf("record %+v, %v", r, err)
+	}
+	if on := r.Sticks["cellar"]; len(r.Staged) != 0 || on.Image != "" || on.Generation != 0 || on.Reserved != 60_000 {
+		t.Errorf("it believes what it knew of the stand-by: %+v, staged %v", on, r.Staged)
 	}
 	if who, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Held("home"); err != nil || !strings.Contains(who, "backup") {
 		t.Errorf("held: %q, %v", who, err)

@@ -50,6 +50,7 @@ func newRoot() *cobra.Command {
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
+		acceptCommand(&f), failoverCommand(&f), seedCommand(&f), restoreCommand(&f), shelfCommand(&f),
 		stopCommand(&f), startCommand(&f), holdCommand(&f), releaseCommand(&f),
 		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
@@ -148,14 +149,10 @@ func acceptFlag(cmd *cobra.Command, accept *bool) {
 func syncCommand(f *flags) *cobra.Command {
 	var accept bool
 	cmd := &cobra.Command{
-		Use: "sync", Short: "Copy the active node's data to the stand-bys' staging", Args: noArgs,
+		Use: "sync", Short: "Bring the stand-bys up to date: data, and the memory of their sticks", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withController(cmd.Context(), f, true, func(c *engine.Controller) error {
-				got, err := c.Sync(cmd.Context(), engine.Request{Network: f.network, Reason: byHand, AcceptChange: accept}, teller(cmd).Watch)
-				for node, why := range got.Unreachable {
-					err = errors.Join(err, fmt.Errorf("%s was not reached: %w", node, why))
-				}
-				return errors.Join(err, endedError(got.Ended))
+				return captureNow(cmd.Context(), cmd, c, f.network, accept)
 			})
 		},
 	}
@@ -165,21 +162,23 @@ func syncCommand(f *flags) *cobra.Command {
 
 func switchoverCommand(f *flags) *cobra.Command {
 	var to string
-	var dryRun, accept bool
+	var dryRun, accept, careful, yield bool
 	cmd := &cobra.Command{
 		Use: "switchover", Short: "Move the network to another node", Args: noArgs,
 		Long: "Move the network to another node. Every step is verified; when one cannot be, the move is taken back.\n" +
-			"A run that was cut off earlier is finished or taken back first.",
+			"A run that was cut off earlier is finished or taken back first.\n" +
+			"To a stand-by that is kept ready it takes a few seconds. --careful reads the old stick whole in between.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			r := engine.Request{Network: f.network, To: to, Reason: byHand, AcceptChange: accept, Careful: careful, Yield: yield}
 			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
 				if dryRun {
-					p, steps, err := c.DryRun(cmd.Context(), f.network, to)
+					p, steps, err := c.DryRun(cmd.Context(), r)
 					if err == nil {
 						console.Plan(cmd.OutOrStdout(), p, steps)
 					}
 					return alreadyActive(cmd, err)
 				}
-				ended, err := c.Switchover(cmd.Context(), engine.Request{Network: f.network, To: to, Reason: byHand, AcceptChange: accept}, teller(cmd).Watch)
+				ended, err := c.Switchover(cmd.Context(), r, teller(cmd).Watch)
 				if err != nil {
 					return alreadyActive(cmd, err)
 				}
@@ -189,6 +188,9 @@ func switchoverCommand(f *flags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
 	acceptFlag(cmd, &accept)
+	cmd.Flags().BoolVar(&yield, "let-zigbee2mqtt-restore", false,
+		"for a stick of another firmware: Zigbee2MQTT restores its backup there, which takes about 20 s longer and is on air as another network meanwhile")
+	cmd.Flags().BoolVar(&careful, "careful", false, "read the memory of the old stick whole, although the stand-by is kept ready; takes about a minute")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
 	return cmd
 }
@@ -209,7 +211,7 @@ func teller(cmd *cobra.Command) *console.Teller {
 func endedError(e engine.Ended) error {
 	switch e.Outcome {
 	case plan.RolledBack:
-		if e.Plan.Kind == plan.KindStart {
+		if e.Plan.Kind == plan.KindStart || e.Plan.Kind == plan.KindFailover {
 			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is silent again: %w", e.Plan.To, e.Err)}
 		}
 		return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.From, e.Err)}

@@ -105,7 +105,7 @@ func (s *server) tell(e status.Event) {
 	if s.notices == nil {
 		return
 	}
-	run, state := "z2mha_"+e.Network+"_run", "z2mha_"+e.Network+"_protection"
+	run, state, capture := "z2mha_"+e.Network+"_run", "z2mha_"+e.Network+"_protection", "z2mha_"+e.Network+"_capture"
 	text := supervisor.Plain(e.Text)
 	if e.Fix != "" {
 		text += "\n\n" + supervisor.Plain(e.Fix)
@@ -119,6 +119,10 @@ func (s *server) tell(e status.Event) {
 		s.notices.Set(run, title, text)
 	case status.EventSwitchoverCompleted, status.EventNodeStarted:
 		s.notices.Clear(run)
+	case status.EventCaptureRefused:
+		s.notices.Set(capture, title, text)
+	case status.EventSyncRecovered:
+		s.notices.Clear(capture)
 	case status.EventRedundancyLost:
 		s.notices.Set(state, title, text)
 	case status.EventRedundancyRestored:

@@ -76,13 +76,20 @@ func backupCommand(f *flags) *cobra.Command {
 // stateDir is what the configuration says; in an add-on, and where there is no
 // configuration that can be used, the directory beside it.
 func stateDir(f *flags) string {
+	around := here(f)
+	if cfg, err := around.peek(); err == nil {
+		return cfg.State
+	}
+	return around.state
+}
+
+// here is where a command finds configuration and state that works beside a server. It
+// needs no broker, of which an add-on's configuration may say nothing.
+func here(f *flags) surroundings {
 	around := surroundings{config: f.config}
 	if _, there := os.LookupEnv("SUPERVISOR_TOKEN"); there {
 		around.config = filepath.Join(cmp.Or(os.Getenv("Z2MHA_DATA"), "/data"), "z2mha.yaml")
 	}
 	around.state = filepath.Join(filepath.Dir(around.config), "state")
-	if cfg, err := around.peek(); err == nil {
-		return cfg.State
-	}
-	return around.state
+	return around
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"z2mha/internal/bus"
@@ -32,7 +35,10 @@ const brokerPatience = 15 * time.Second
 type app struct {
 	controller *engine.Controller
 	bus        *bus.Conn
-	closers    []func() error // in the order in which they were opened
+	// tidier removes what is old on the shelf and in the journal. It may be asked at any
+	// time and refuses while a run of the network has not ended.
+	tidier  tidier
+	closers []func() error // in the order in which they were opened
 }
 
 func (a *app) onClose(f func() error) { a.closers = append(a.closers, f) }
@@ -85,7 +91,7 @@ func wire(ctx context.Context, cfg *config.Config, w wiring, log *slog.Logger) (
 		return nil, err
 	}
 	var disk durable.Disk
-	kept, err := shelf.Open(filepath.Join(cfg.State, "shelf"), shelf.Options{Disk: disk})
+	kept, err := shelf.Open(filepath.Join(cfg.State, "shelf"), shelf.Options{Disk: disk, Beside: !w.lock})
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +101,13 @@ func wire(ctx context.Context, cfg *config.Config, w wiring, log *slog.Logger) (
 			return nil, err
 		}
 	}
+	a.tidier = newTidier(cfg, kept, records)
 	parts := engine.Parts{
 		Journal: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Shelf:   kept,
 		Memory:  records,
 		Held:    holds.New(filepath.Join(cfg.State, "holds"), disk).Held,
+		HostID:  bootID(),
 		Log:     log,
 	}
 	if err := makeKeys(cfg); err != nil { // shown before anything that may fail needs it
@@ -110,11 +118,11 @@ func wire(ctx context.Context, cfg *config.Config, w wiring, log *slog.Logger) (
 	}
 	a.onClose(a.bus.Close)
 	for _, n := range cfg.Networks {
-		net, err := a.openNetwork(ctx, cfg, n, log)
+		opened, err := a.openNetwork(ctx, cfg, n, log)
 		if err != nil {
 			return nil, err
 		}
-		parts.Networks = append(parts.Networks, net)
+		parts.Networks = append(parts.Networks, opened)
 	}
 	a.controller = engine.New(parts)
 	return a, nil
@@ -169,7 +177,28 @@ func buildNode(cfg *config.Config, x config.Node, log *slog.Logger) (*node.Node,
 			KnownHosts: filepath.Join(cfg.State, "known_hosts"), Log: log},
 		Dongle: string(x.Dongle), Data: x.Data, Service: serviceOf(x.Service), Helper: helperFor,
 		Staging: x.Staging, Previous: x.Previous, HelperDir: x.HelperDir, Keep: x.Keep, Log: log,
+		Broker: brokerElsewhere(cfg.MQTT.Server),
 	})
+}
+
+// brokerElsewhere is the broker as other machines reach it too; "" when its address may
+// mean another machine there: this very one, or a container beside ours, as
+// core-mosquitto is, whose names have no dot.
+func brokerElsewhere(s config.Server) string {
+	host, _, err := net.SplitHostPort(s.Address)
+	if err != nil {
+		return ""
+	}
+	if a, err := netip.ParseAddr(host); err == nil {
+		if a.IsLoopback() || a.IsUnspecified() {
+			return ""
+		}
+		return s.Address
+	}
+	if !strings.Contains(strings.Trim(host, "."), ".") || strings.HasSuffix(host, ".localhost") {
+		return ""
+	}
+	return s.Address
 }
 
 func serviceOf(s config.Service) service.Config {

@@ -12,7 +12,8 @@
 //     generations and indexes, then its blobs: the reverse of the order in which the
 //     controller writes. So whatever a copied file names is in the copy too, and the
 //     counters in a copied record are at least those that the copied journals used;
-//   - no lock is taken and nothing waits: a move that is under way goes on;
+//   - nothing that captures or moves waits: a move that is under way goes on. Only the
+//     tidying of the shelf does, since it removes what a copied file may name;
 //   - blobs, which never change, are linked rather than copied.
 //
 // Beside it lies the marker, <state>/backed-up.json. Done removes both. A directory is

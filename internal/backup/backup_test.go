@@ -14,6 +14,7 @@ import (
 
 	"z2mha/internal/backup"
 	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/shelf"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -154,6 +155,22 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
+// While a backup is copied, the shelf is not tidied, and the other way round.
+func TestNotWhileTheShelfIsTidied(t *testing.T) {
+	d := newState(t)
+	tidying, err := durable.TryLatch(filepath.Join(d.State, "shelf", shelf.PruneLatch))
+	must(t, err)
+	prepared := make(chan error)
+	go func() { prepared <- d.Prepare(noon, "0.2.0", "attic") }()
+	must(t, os.Remove(filepath.Join(d.State, "shelf/home/000001.json")))
+	must(t, os.Remove(filepath.Join(d.State, "shelf/blobs/ab/abcd")))
+	must(t, tidying.Release())
+	must(t, <-prepared)
+	if got := tree(t, filepath.Join(d.State, "backup", "copy", "shelf")); len(got) > 0 {
+		t.Errorf("copied before the shelf was tidy: %v", got)
+	}
+}
+
 // tree is every file below dir with its content, without the lock of backups and
 // without the place, which differs each time.
 func tree(t testing.TB, dir string) map[string]string {
@@ -161,7 +178,7 @@ func tree(t testing.TB, dir string) map[string]string {
 	out := map[string]string{}
 	must(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		rel, relErr := filepath.Rel(dir, path)
-		if err = errors.Join(err, relErr); err != nil || e.IsDir() || rel == filepath.Join("backup", "lock") || rel == "place.json" {
+		if err = errors.Join(err, relErr); err != nil || e.IsDir() || rel == filepath.Join("backup", "lock") || rel == "place.json" || rel == filepath.Join("shelf", shelf.PruneLatch) {
 			return err
 		}
 		b, err := os.ReadFile(path)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"z2mha/internal/storage/durable"
 )
@@ -17,6 +18,7 @@ var (
 	copiedFirst = []string{"runs", "records"}
 	copiedLast  = "shelf"
 	blobsName   = "blobs"
+	pruneLatch  = ".prune" // shelf.PruneLatch
 )
 
 // copyState makes the copy under a name of its own, and names it when it is whole.
@@ -25,6 +27,11 @@ func (d Dir) copyState() error {
 	if err != nil {
 		return err
 	}
+	release, err := d.keepNamed(names)
+	if err != nil {
+		return err
+	}
+	defer release()
 	for _, name := range inOrder(names) {
 		if err := copyAny(d.path(name), filepath.Join(d.partDir(), name), false); err != nil {
 			return fmt.Errorf("copy the state for a backup: %w", err)
@@ -34,6 +41,19 @@ func (d Dir) copyState() error {
 		return fmt.Errorf("copy the state for a backup: %w", err)
 	}
 	return d.Disk.Rename(d.partDir(), d.copyDir())
+}
+
+// keepNamed keeps the shelf from being tidied while it is copied, so that what a copied
+// generation names is not removed before it is copied too. Captures go on.
+func (d Dir) keepNamed(names []string) (release func(), err error) {
+	if !slices.Contains(names, copiedLast) {
+		return func() {}, nil
+	}
+	l, err := durable.WaitLatch(filepath.Join(d.path(copiedLast), pruneLatch), true)
+	if err != nil {
+		return nil, fmt.Errorf("copy the state for a backup: %w", err)
+	}
+	return func() { _ = l.Release() }, nil
 }
 
 // contents are the names in the state directory that a backup is about.
@@ -73,7 +93,7 @@ func inOrder(names []string) []string {
 func copyAny(from, to string, link bool) error {
 	info, err := os.Lstat(from)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), durable.IsTemp(filepath.Base(from)):
+	case errors.Is(err, fs.ErrNotExist), durable.IsTemp(filepath.Base(from)), isLatch(from):
 		return nil
 	case err != nil:
 		return err
@@ -113,6 +133,11 @@ func copyDirectory(from, to string, link bool) error {
 // isBlobs tells the shelf's directory of blobs, <state>/shelf/blobs.
 func isBlobs(path string) bool {
 	return filepath.Base(path) == blobsName && filepath.Base(filepath.Dir(path)) == copiedLast
+}
+
+// isLatch tells the files that programs hold while they work on the shelf.
+func isLatch(path string) bool {
+	return filepath.Base(filepath.Dir(path)) == copiedLast && strings.HasPrefix(filepath.Base(path), ".")
 }
 
 func copyFile(from, to string, perm fs.FileMode) (err error) {

@@ -22,11 +22,13 @@ type Config struct {
 	MQTT     MQTT
 	Networks []Network
 	Timing   Timing
+	Capture  Capture
 	// AnyRevision allows an image onto a stick of another firmware revision.
 	AnyRevision   bool
 	HomeAssistant HomeAssistant
 	SNMP          []TrapReceiver
 	Page          Page
+	Shelf         Shelf
 	// Warnings are what is allowed and still worth a word at check-config.
 	Warnings []Problem
 }
@@ -115,6 +117,16 @@ type Timing struct {
 	Prove  time.Duration // a device was heard
 	Watch  time.Duration // the new active is watched before it is believed
 }
+
+// Capture says how often the running network is captured. It cannot be turned off: what
+// is not captured is lost with the host.
+type Capture struct {
+	Backup time.Duration // the stick is backed up while it runs, and the files with it
+	Files  time.Duration // the files alone, by what differs
+}
+
+// DefaultCapture is used for what the file leaves out.
+var DefaultCapture = Capture{Backup: 30 * time.Minute, Files: 5 * time.Minute}
 
 // DefaultTiming is used for what the file leaves out.
 var DefaultTiming = Timing{

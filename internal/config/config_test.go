@@ -61,8 +61,10 @@ func TestExample(t *testing.T) {
 			}},
 		}},
 		Timing:        config.DefaultTiming,
+		Capture:       config.DefaultCapture,
 		HomeAssistant: config.HomeAssistant{Discovery: true, Prefix: "homeassistant", BaseTopic: "z2mha"},
 		Page:          config.Page{Listen: "127.0.0.1:8099"},
+		Shelf:         config.DefaultShelf,
 	}
 	ignore := cmpopts.IgnoreFields(config.Config{}, "Path", "Warnings")
 	reveal := cmp.Comparer(func(a, b config.Secret) bool { return a.Reveal() == b.Reveal() })
@@ -89,6 +91,24 @@ func TestExampleComments(t *testing.T) {
 	cellar := c.Networks[0].Nodes[1]
 	if cellar.Staging == "" || cellar.Previous == "" || cellar.HelperDir == "" || cellar.KeyFile == "" || c.MQTT.CA == "" {
 		t.Errorf("an optional key was lost: %+v", cellar)
+	}
+}
+
+func TestShelf(t *testing.T) {
+	c, err := config.Parse("z2mha.yaml", []byte(file(t, nil)+"shelf: {generations: 10, days: 7}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (config.Shelf{Generations: 10, Age: 7 * 24 * time.Hour, Bytes: 500 << 20}); c.Shelf != want {
+		t.Errorf("got %+v", c.Shelf)
+	}
+	for wrong, want := range map[string]string{
+		"generations: 1": "from 2 to 10000", "generations: 0": "from 2", "days: 1.5": "whole number", "days: 90d": "whole number",
+		"size_mb: -1": "from 10 to 1000000", "size: 5": "not a known key",
+	} {
+		if _, err := config.Parse("z2mha.yaml", []byte(file(t, nil)+"shelf: {"+wrong+"}\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", wrong, err)
+		}
 	}
 }
 

@@ -74,16 +74,21 @@ func (r *reader) config(top value, dir string) *Config {
 	c := &Config{
 		State:    read(s, "state", parsePath, cmp.Or(r.defaults.State, filepath.Join(dir, "state"))),
 		Timing:   DefaultTiming,
+		Capture:  DefaultCapture,
 		MQTT:     r.mqtt(s),
 		Networks: r.networks(s),
 	}
 	if v, ok := s.field("timing"); ok {
 		c.Timing = r.timing(v)
 	}
+	if v, ok := s.field("capture"); ok {
+		c.Capture = r.capture(v)
+	}
 	c.AnyRevision = read(s, "any_revision", parseBool, false)
 	c.HomeAssistant = r.homeAssistant(s)
 	c.SNMP = r.snmp(s)
 	c.Page = r.page(s)
+	c.Shelf = r.shelf(s)
 	checkTopics(c, s)
 	return c
 }
@@ -198,6 +203,26 @@ const (
 	longWatch    = 10 * time.Minute
 	longestWatch = time.Hour
 )
+
+// A backup asks a stick some 950 times while it serves the home; a copy that is rarer
+// than the upper bounds is called stale only after a day.
+const (
+	shortestBackup, longestBackup = 5 * time.Minute, 8 * time.Hour
+	shortestFiles, longestFiles   = time.Minute, time.Hour
+)
+
+func (r *reader) capture(v value) Capture {
+	s := v.section()
+	defer s.close()
+	c := Capture{
+		Backup: read(s, "backup", between(shortestBackup, longestBackup, "5m", "8h"), DefaultCapture.Backup),
+		Files:  read(s, "files", between(shortestFiles, longestFiles, "1m", "1h"), DefaultCapture.Files),
+	}
+	if c.Files > c.Backup {
+		s.place("files").problem("rarer than backup", "each backup captures the files too; write a shorter time here, or a longer one for backup")
+	}
+	return c
+}
 
 // read returns a key's value, or fallback when it is absent or refused.
 func read[T any](s *section, name string, parse func(string) (T, error), fallback T) T {

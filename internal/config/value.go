@@ -211,6 +211,23 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
+// between returns a parser of durations within bounds, which it names in words.
+func between(shortest, longest time.Duration, least, most string) func(string) (time.Duration, error) {
+	return func(s string) (time.Duration, error) {
+		d, err := parseDuration(s)
+		remedy := "write a time from " + least + " to " + most
+		switch {
+		case err != nil:
+			return 0, err
+		case d < shortest:
+			return 0, refuse("too often: every capture is work for the hosts and the stick", remedy)
+		case d > longest:
+			return 0, refuse("too rare: what happens between two captures is lost with the host", remedy)
+		}
+		return d, nil
+	}
+}
+
 func parseBool(s string) (bool, error) {
 	switch s {
 	case "true":

@@ -27,10 +27,11 @@ func Networks(w io.Writer, all []engine.Status) {
 		}
 		_ = tw.Flush()
 		for _, c := range s.Checks {
-			if !c.OK && c.ID != "reachable" {
-				printCheck(w, c)
+			if !c.OK && !c.Note && c.ID != "reachable" {
+				printCheck(w, c, "")
 			}
 		}
+		survives(w, s.Coverage)
 	}
 }
 
@@ -63,11 +64,12 @@ func holder(o network.Observation) string {
 	return o.DataHolders[0].String() + " uses the data directory but nobody"
 }
 
-// Checks prints a readiness list and its conclusion.
+// Checks prints a readiness list, each line with the age of its evidence, and its
+// conclusion.
 func Checks(w io.Writer, a readiness.Assessment) {
 	w = Plain(w)
 	for _, c := range a.Checks {
-		printCheck(w, c)
+		printCheck(w, c, age(c, a.At))
 	}
 	if n := len(a.Blocking()); n > 0 {
 		fmt.Fprintf(w, "\nnot ready: %d of %d checks forbid a switchover\n", n, len(a.Checks))
@@ -76,16 +78,18 @@ func Checks(w io.Writer, a readiness.Assessment) {
 	fmt.Fprintf(w, "\nready: the network can move away from %s\n", a.Active)
 }
 
-func printCheck(w io.Writer, c readiness.Check) {
+func printCheck(w io.Writer, c readiness.Check, age string) {
 	mark := "✓"
 	switch {
+	case c.Note:
+		mark = "·"
 	case c.Blocks():
 		mark = "✗"
 	case !c.OK:
 		mark = "!"
 	}
 	where := cmp.Or(c.Node, "network")
-	fmt.Fprintf(w, "  %s %s: %s (%s)\n", mark, where, c.What, c.Evidence)
+	fmt.Fprintf(w, "  %s %s: %s (%s%s)\n", mark, where, c.What, c.Evidence, age)
 	if !c.OK && c.Fix != "" {
 		fmt.Fprintf(w, "      → %s\n", c.Fix)
 	}

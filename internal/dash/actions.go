@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"fmt"
 	"slices"
 
 	"z2mha/internal/failover/desk"
@@ -19,6 +20,15 @@ func networkActions(n status.Network) []web.Action {
 	if n.Active == "" && n.Recorded != "" {
 		out = append(out, blockedBy(n, web.Action{Label: "Start " + n.Recorded + " again", Verb: string(desk.Start), Primary: true}))
 	}
+	if heirs := heirs(n); len(heirs) == 1 {
+		out = append(out, takeOver(n, heirs[0]))
+	}
+	if n.Refused != 0 {
+		out = append(out, blockedBy(n, web.Action{Label: fmt.Sprintf("Accept copy %d …", n.Refused), Verb: string(desk.Accept), Copy: n.Refused, Danger: true}))
+	}
+	if n.Active != "" && slices.ContainsFunc(n.Nodes, func(x status.Node) bool { return x.Unloaded }) {
+		out = append(out, blockedBy(n, web.Action{Label: "Make ready …", Verb: string(desk.Seed)}))
+	}
 	out = append(out, blockedBy(n, web.Action{Label: "Sync now", Verb: string(desk.Sync)}))
 	if n.Hold.On {
 		out = append(out, web.Action{Label: "Release", Verb: string(desk.Release), Network: n.Name, Primary: true})
@@ -26,6 +36,26 @@ func networkActions(n status.Network) []web.Action {
 		out = append(out, web.Action{Label: "Hold", Verb: string(desk.Hold), Network: n.Name})
 	}
 	return out
+}
+
+// heirs are the nodes that could be let take over while nobody serves the home: nobody
+// is active, or the one that is does not answer. The desk asks who may.
+func heirs(n status.Network) []string {
+	active, known := n.Node(n.Active)
+	if n.Recorded == "" || known && active.Host.State != status.LightBad && active.Radio.State != status.LightBad {
+		return nil
+	}
+	var out []string
+	for _, x := range n.Nodes {
+		if x.Name != n.Recorded && x.Role == network.RoleStandby {
+			out = append(out, x.Name)
+		}
+	}
+	return out
+}
+
+func takeOver(n status.Network, heir string) web.Action {
+	return blockedBy(n, web.Action{Label: "Let " + heir + " take over …", Verb: string(desk.Failover), To: heir, Danger: true})
 }
 
 // moveAction is the one big button: to the stand-by that is ready, or to the only
@@ -59,14 +89,18 @@ func nodeActions(n status.Network, x status.Node) []web.Action {
 	if x.Role == network.RoleActive || running(x) {
 		return []web.Action{blockedBy(n, web.Action{Label: "Stop …", Verb: string(desk.Stop), To: x.Name, Danger: true})}
 	}
-	if n.Active == "" {
-		return nil
+	var out []web.Action
+	if n.Active != "" {
+		a := web.Action{Label: "Make active", Verb: string(desk.Switchover), To: x.Name}
+		if !x.CanTake {
+			a.Disabled, a.Why = true, sentence(x.Why)
+		}
+		out = append(out, blockedBy(n, a))
 	}
-	a := web.Action{Label: "Make active", Verb: string(desk.Switchover), To: x.Name}
-	if !x.CanTake {
-		a.Disabled, a.Why = true, sentence(x.Why)
+	if heirs := heirs(n); len(heirs) > 1 && slices.Contains(heirs, x.Name) {
+		out = append(out, takeOver(n, x.Name))
 	}
-	return []web.Action{blockedBy(n, a)}
+	return out
 }
 
 // running says that Zigbee2MQTT was seen to run on a node that should not run it.

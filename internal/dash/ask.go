@@ -2,6 +2,7 @@ package dash
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -24,6 +25,9 @@ func (s *Server) ask(c echo.Context) error {
 	if err := a.confirmed(); err != nil {
 		return err
 	}
+	if a.Verb == desk.Failover && a.confirm == unplugged {
+		a.Confirmed = fmt.Sprintf("%s confirmed at %s that its stick has no power", a.By, s.cfg.Now().Format(time.DateTime))
+	}
 	if err := s.stillSame(c.Request().Context(), a); err != nil {
 		return err
 	}
@@ -38,9 +42,18 @@ func (s *Server) ask(c echo.Context) error {
 	return s.show(c, http.StatusAccepted, web.OverviewPart(s.overviewFor(s.visitorOf(c.Request()))))
 }
 
-// confirmed says whether the name was typed that a dangerous verb asks for.
+// unplugged is what somebody types who has seen that a stick has no power.
+const unplugged = "the stick is unplugged"
+
+// confirmed says whether the words were typed that a dangerous verb asks for. Whether a
+// failover asks for any depends on what is seen; see stillSame.
 func (a asked) confirmed() error {
-	if a.Verb != desk.Stop {
+	switch word := acceptWord(a.Generation); {
+	case a.Verb == desk.Accept && a.confirm != word:
+		return notTyped("Nothing was accepted.", word)
+	case a.Verb == desk.Failover && a.confirm != "" && a.confirm != unplugged:
+		return notTyped("Nothing was done.", unplugged)
+	case a.Verb != desk.Stop:
 		return nil
 	}
 	if a.To == "" {
@@ -52,6 +65,12 @@ func (a asked) confirmed() error {
 	return nil
 }
 
+func acceptWord(number int) string { return fmt.Sprintf("accept %d", number) }
+
+func notTyped(what, word string) error {
+	return &reply{http.StatusUnprocessableEntity, web.Failure{What: what, Why: "What was typed is not what confirms it.", Remedy: "Type " + quoted(word) + ", exactly like that."}}
+}
+
 // stillSame refuses a plan that nobody has seen: since the preview was shown, somebody
 // else may have moved the network.
 func (s *Server) stillSame(ctx context.Context, a asked) error {
@@ -60,6 +79,9 @@ func (s *Server) stillSame(ctx context.Context, a asked) error {
 	p, err := s.cfg.Desk.Preview(ctx, a.Request)
 	if err != nil {
 		return err
+	}
+	if p.NeedsWord {
+		return notTyped("Nothing was done.", unplugged)
 	}
 	if a.seen == fingerprint(p) {
 		return nil

@@ -39,6 +39,11 @@ func TestPreview(t *testing.T) {
 		{"a stop", []string{"verb", "stop", "to", "attic"}, []string{"Stop Zigbee2MQTT on attic?", "until somebody starts a node again", `data-word="attic"`}},
 		{"a start", []string{"verb", "start"}, []string{"Start attic again?"}},
 		{"a hold", []string{"verb", "hold"}, []string{"Put the network home on hold?"}},
+		{"a first load", []string{"verb", "seed"}, []string{"Make the stand-bys ready?", "attic is stopped once", "The stick of cellar is loaded", "about 15 s"}},
+		{"a take-over", []string{"verb", "failover", "to", "cellar"}, []string{"Let cellar take over from attic?", "Cellar goes on with the last good copy, number 12. No device has to be paired again",
+			"its stick made silent first", "It is back once cellar is proven to work, about 15 s from now."}},
+		{"a copy that was refused", []string{"verb", "accept", "copy", "14"}, []string{"Accept copy 14?", "2 devices are gone and none of them left.", `data-word="accept 14"`,
+			`name="copy" value="14"`, "Zigbee goes on working"}},
 		{"a release", []string{"verb", "release"}, []string{"Release the network home?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,6 +92,62 @@ func TestStopAsksForTheName(t *testing.T) {
 		t.Fatalf("%d requests reached the desk", n)
 	}
 	h.post("ask", "verb", "stop", "to", "attic", "seen", seen, "confirm", " attic ").expect(t, 202)
+}
+
+func TestAcceptAsksForTheCopy(t *testing.T) {
+	h := behindIngress(t, dash.Config{})
+	seen := seenIn(t, h.post("preview", "verb", "accept", "copy", "14"))
+	for _, typed := range []string{"", "14", "accept", "accept 15"} {
+		h.post("ask", "verb", "accept", "copy", "14", "seen", seen, "confirm", typed).expect(t, http.StatusUnprocessableEntity, "data-failure", "“accept 14”")
+	}
+	h.post("ask", "verb", "accept", "copy", "15", "seen", seen, "confirm", "accept 15").expect(t, http.StatusConflict, "things have changed")
+	for _, number := range []string{"0", "-1", "<b>", "14 "} {
+		h.post("preview", "verb", "accept", "copy", number).expect(t, http.StatusNotFound, "There is no copy")
+	}
+	if n := len(h.desk.requests()); n != 0 {
+		t.Fatalf("%d requests reached the desk", n)
+	}
+	h.post("ask", "verb", "accept", "copy", "14", "seen", seen, "confirm", "accept 14").expect(t, 202)
+	want := []desk.Request{{Network: "home", Verb: desk.Accept, Generation: 14, By: "Owner on the page"}}
+	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestTakeOverAsksForAWord: only where nobody can ask the old stick.
+func TestTakeOverAsksForAWord(t *testing.T) {
+	const word = "the stick is unplugged"
+	h := behindIngress(t, dash.Config{})
+	ask := func(seen, typed string) answer {
+		return h.post("ask", "verb", "failover", "to", "cellar", "seen", seen, "confirm", typed)
+	}
+	shown := h.post("preview", "verb", "failover", "to", "cellar")
+	if strings.Contains(shown.body, "data-word") {
+		t.Errorf("a word is asked for:\n%s", shown.body)
+	}
+	h.desk.set(func(d *fakeDesk) { d.lost = true }) // since it was shown
+	ask(seenIn(t, shown), "").expect(t, http.StatusUnprocessableEntity, "“"+word+"”")
+
+	shown = h.post("preview", "verb", "failover", "to", "cellar")
+	shown.expect(t, 200, `data-word="`+word+`"`, "Unplug it, or cut the power", "two coordinators on air would ruin the network")
+	for _, typed := range []string{"", "cellar", "unplugged", "the stick is plugged"} {
+		ask(seenIn(t, shown), typed).expect(t, http.StatusUnprocessableEntity, "“"+word+"”")
+	}
+	if n := len(h.desk.requests()); n != 0 {
+		t.Fatalf("%d requests reached the desk", n)
+	}
+	ask(seenIn(t, shown), word).expect(t, 202)
+	want := []desk.Request{{Network: "home", Verb: desk.Failover, To: "cellar", By: "Owner on the page",
+		Confirmed: "Owner on the page confirmed at 2026-11-22 12:00:00 that its stick has no power"}}
+	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestRestoreIsNotForThePage: it belongs to the command line as yet.
+func TestRestoreIsNotForThePage(t *testing.T) {
+	h := behindIngress(t, dash.Config{})
+	h.post("preview", "verb", "restore", "copy", "12").expect(t, 400, "This cannot be asked for")
 }
 
 // TestPlanThatChanged: what would be done must be what was shown.
@@ -160,7 +221,7 @@ func TestBadRequests(t *testing.T) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}), 400, "cannot be read"},
 		{"takes no field twice", form("network", "home", "network", "shed", "verb", "hold"), 400, "more than once"},
-		{"lists the verbs", form("network", "home", "verb", "explode"), 400, "switchover, sync, stop, start, hold or release"},
+		{"lists the verbs", form("network", "home", "verb", "explode"), 400, "switchover, sync, stop, start, hold, release, seed, failover or accept"},
 		{"needs a verb", form("network", "home"), 400, "switchover"},
 		{"knows its networks", form("network", "garage", "verb", "hold"), 404, "“garage”"},
 		{"needs a network when there are two", form("verb", "hold"), 404, "which network"},

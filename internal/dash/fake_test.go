@@ -49,6 +49,7 @@ type fakeDesk struct {
 	networks []status.Network
 	changed  chan struct{}
 	from     string // active node of plans
+	lost     bool   // nobody can ask the stick of from
 	refuse   error  // of Preview
 	asked    []desk.Request
 }
@@ -93,11 +94,18 @@ func (d *fakeDesk) Preview(_ context.Context, r desk.Request) (desk.Preview, err
 	case desk.Switchover:
 		p.Plan = plan.Switchover(r.Network, d.from, r.To, nil, plan.DefaultTiming())
 	case desk.Sync:
-		p.Plan, p.Interruption = plan.Sync(r.Network, d.from, []string{"cellar"}), desk.Interruption{None: true}
+		p.Plan, p.Interruption = plan.Sync(r.Network, d.from, 1, []plan.SyncStep{{Node: "cellar", Stage: true}}), desk.Interruption{None: true}
 	case desk.Stop:
 		p.Plan, p.Interruption = plan.StopNode(r.Network, r.To, true, plan.DefaultTiming()), desk.Interruption{Forever: true}
 	case desk.Start:
 		p.Plan = plan.StartNode(r.Network, d.from, nil, plan.DefaultTiming())
+	case desk.Seed:
+		p.Plan = plan.Seed(r.Network, d.from, []string{"cellar"}, plan.DefaultTiming())
+	case desk.Failover:
+		p.Plan = plan.Failover(r.Network, d.from, r.To, nil, 12, r.Confirmed, plan.DefaultTiming())
+		p.NeedsWord = d.lost && r.Confirmed == ""
+	case desk.Accept:
+		p.Why, p.Interruption = []string{"2 devices are gone and none of them left"}, desk.Interruption{None: true}
 	case desk.Hold, desk.Release:
 		p.Interruption = desk.Interruption{None: true}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 )
 
 // verbs are what may be asked for on the page.
-var verbs = []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start, desk.Hold, desk.Release}
+var verbs = []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start, desk.Hold, desk.Release, desk.Seed, desk.Failover, desk.Accept}
 
 // formOf reads the body of a POST. Fields in the address are not looked at: Home
 // Assistant writes addresses to its log and refuses some of them.
@@ -84,10 +85,26 @@ func askedOf(form url.Values, networks []status.Network, by string) (asked, erro
 	if _, known := n.Node(to); !known && to != "" {
 		return asked{}, notThere("There is no node " + quoted(to) + " in the network " + quoted(n.Name) + ".")
 	}
+	number, err := copyNumber(form.Get("copy"))
+	if err != nil {
+		return asked{}, err
+	}
 	return asked{
-		Request: desk.Request{Network: n.Name, Verb: verb, To: to, By: by},
+		Request: desk.Request{Network: n.Name, Verb: verb, To: to, By: by, Generation: number},
 		confirm: strings.TrimSpace(form.Get("confirm")), seen: form.Get("seen"),
 	}, nil
+}
+
+// copyNumber is that of a copy; 0 when the form has none.
+func copyNumber(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, notThere("There is no copy " + quoted(s) + ".")
+	}
+	return n, nil
 }
 
 // networkNamed takes "" for the only network.

@@ -30,8 +30,15 @@ func networkOf(n status.Network, now time.Time) web.Network {
 	for _, x := range n.Nodes {
 		v.Nodes = append(v.Nodes, nodeOf(n, x))
 	}
+	for _, l := range n.Coverage {
+		v.Covers = append(v.Covers, coverOf(l))
+	}
 	for _, c := range failedFirst(n.Checks) {
-		v.Checks = append(v.Checks, checkOf(c))
+		x := checkOf(c)
+		if age, known := c.Age(n.At); known && age > sameLook {
+			x.At = c.At
+		}
+		v.Checks = append(v.Checks, x)
 	}
 	for _, e := range n.Events {
 		v.Events = append(v.Events, eventOf(e))
@@ -145,7 +152,7 @@ func nodeOf(n status.Network, x status.Node) web.Node {
 		Name: x.Name, Role: role.word, State: role.state, Serving: x.Role == network.RoleActive,
 		Kind: kindWord(x.Kind), Address: x.Address,
 		Host: lightOf(x.Host), Service: lightOf(x.Service), Dongle: lightOf(x.Dongle), Radio: lightOf(x.Radio),
-		Facts: nodeFacts(x), Actions: nodeActions(n, x),
+		Facts: nodeFacts(x), More: holdings(x), Actions: nodeActions(n, x),
 	}
 	if x.OutOfSync {
 		v.Notes = append(v.Notes, "Its copy of the data is not the latest one.")
@@ -199,16 +206,22 @@ var lights = map[status.LightState]web.LightState{
 	status.LightUnknown: web.LightUnknown,
 }
 
-// failedFirst puts what forbids acting before warnings, and those before what holds.
+// sameLook is how old the evidence of a check may be for its age to be that of the look.
+const sameLook = time.Minute
+
+// failedFirst puts what forbids acting before warnings, those before notes, and what
+// holds last.
 func failedFirst(checks []readiness.Check) []readiness.Check {
 	rank := func(c readiness.Check) int {
 		switch {
 		case c.Blocks():
 			return 0
-		case !c.OK:
+		case !c.OK && !c.Note:
 			return 1
+		case !c.OK:
+			return 2
 		}
-		return 2
+		return 3
 	}
 	out := slices.Clone(checks)
 	slices.SortStableFunc(out, func(a, b readiness.Check) int { return rank(a) - rank(b) })
@@ -227,6 +240,9 @@ func checkOf(c readiness.Check) web.Check {
 	}
 	if !c.OK && c.Warning {
 		v.State = web.LightWarn
+	}
+	if !c.OK && c.Note {
+		v.State = web.LightUnknown
 	}
 	return v
 }
@@ -250,6 +266,7 @@ var eventStates = map[status.EventType]web.LightState{
 	status.EventSyncCompleted:       web.LightGood,
 	status.EventSyncFailed:          web.LightWarn,
 	status.EventSyncRecovered:       web.LightGood,
+	status.EventCaptureRefused:      web.LightBad,
 	status.EventNodeStarted:         web.LightGood,
 	status.EventRunFailed:           web.LightBad,
 	status.EventRedundancyLost:      web.LightBad,

@@ -2,6 +2,7 @@ package dash
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,9 @@ func buttons(n status.Network) []string {
 		if a.To != "" {
 			s += " " + a.To
 		}
+		if a.Copy != 0 {
+			s += fmt.Sprint(" ", a.Copy)
+		}
 		if a.Disabled {
 			s += "!"
 		}
@@ -160,7 +164,24 @@ func TestActions(t *testing.T) {
 			[]string{"switchover cellar!", "sync!", "hold", "stop attic!", "switchover cellar!"}},
 		{"starts the one that was active last", func(n *status.Network) {
 			n.Active, n.Nodes[0].Role = "", network.RoleFenced
-		}, []string{"start", "sync", "hold"}},
+		}, []string{"start", "failover cellar", "sync", "hold"}},
+		{"lets one take over from a node that does not answer", func(n *status.Network) { n.Nodes[0].Radio.State = status.LightBad },
+			[]string{"switchover cellar", "failover cellar", "sync", "hold", "stop attic", "switchover cellar"}},
+		{"leaves the choice who takes over", func(n *status.Network) {
+			n.Active, n.Nodes[0].Role = "", network.RoleOffline
+			n.Nodes = append(n.Nodes, status.Node{Name: "shed", Role: network.RoleStandby}, status.Node{Name: "barn", Role: network.RoleOffline})
+		}, []string{"start", "sync", "hold", "failover cellar", "failover shed"}},
+		{"lets nobody take over from nobody", func(n *status.Network) { n.Active, n.Recorded = "", "" }, []string{"sync", "hold", "stop attic"}},
+		{"accepts a copy that was refused", func(n *status.Network) { n.Refused = 14 },
+			[]string{"switchover cellar", "accept 14", "sync", "hold", "stop attic", "switchover cellar"}},
+		{"makes a stand-by ready", func(n *status.Network) { n.Nodes[1].Unloaded = true },
+			[]string{"switchover cellar", "seed", "sync", "hold", "stop attic", "switchover cellar"}},
+		{"makes nobody ready while nobody is active", func(n *status.Network) {
+			n.Active, n.Nodes[0].Role, n.Nodes[1].Unloaded = "", network.RoleOffline, true
+		},
+			[]string{"start", "failover cellar", "sync", "hold"}},
+		{"does none of it on hold", func(n *status.Network) { n.Hold.On, n.Refused, n.Nodes[1].Unloaded = true, 14, true },
+			[]string{"switchover cellar!", "accept 14!", "seed!", "sync!", "release", "stop attic!", "switchover cellar!"}},
 		{"stops one that runs beside another", func(n *status.Network) {
 			n.Nodes[1].Role, n.Nodes[1].Service.State = network.RoleUnknown, status.LightBad
 		}, []string{"switchover cellar", "sync", "hold", "stop attic", "stop cellar"}},
@@ -194,7 +215,7 @@ func TestRuns(t *testing.T) {
 			web.Run{Title: "Moving the network from attic to cellar", State: web.RunTurning, Turning: "No answer."}},
 		{"is completed", status.Run{Plan: move, Ended: ended, Outcome: plan.Completed, Outage: 14 * time.Second},
 			web.Run{Title: "Moving the network from attic to cellar", State: web.RunCompleted, Ended: ended, Took: "41 s", Outage: "14 s", Result: "The network runs on cellar."}},
-		{"is given up", status.Run{Plan: plan.Sync("home", "attic", []string{"cellar", "shed"}), Ended: ended, Outcome: plan.GivenUp, Err: "disk full"},
+		{"is given up", status.Run{Plan: plan.Sync("home", "attic", 1, []plan.SyncStep{{Node: "cellar", Stage: true}, {Node: "shed", Stage: true}}), Ended: ended, Outcome: plan.GivenUp, Err: "disk full"},
 			web.Run{Title: "Copying the data of attic to cellar, shed", State: web.RunTakenBack, Ended: ended, Took: "41 s",
 				Result: "Given up before anything was changed that your home notices. Disk full."}},
 		{"is taken back", status.Run{Plan: move, Ended: ended, Outcome: plan.RolledBack},
@@ -203,6 +224,19 @@ func TestRuns(t *testing.T) {
 			web.Run{Title: "Starting Zigbee2MQTT on attic again", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Taken back: everything is as it was before."}},
 		{"needs help", status.Run{Plan: plan.StopNode("home", "attic", true, plan.DefaultTiming()), Ended: ended, Outcome: plan.NeedsHelp, Err: "no proof"},
 			web.Run{Title: "Stopping Zigbee2MQTT on attic", State: web.RunNeedsHelp, Ended: ended, Took: "41 s", Result: "A person must look before anything acts again. No proof."}},
+		{"let another take over", status.Run{Plan: plan.Failover("home", "attic", "cellar", nil, 12, "", plan.DefaultTiming()), Ended: ended, Outcome: plan.Completed},
+			web.Run{Title: "Letting cellar take over from attic", State: web.RunCompleted, Ended: ended, Took: "41 s", Result: "The network runs on cellar."}},
+		{"let nobody take over", status.Run{Plan: plan.Failover("home", "attic", "cellar", nil, 12, "", plan.DefaultTiming()), Ended: ended, Outcome: plan.RolledBack, Err: "no answer"},
+			web.Run{Title: "Letting cellar take over from attic", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Taken back: nobody serves your home now. No answer."}},
+		{"gave a failover up", status.Run{Plan: plan.Failover("home", "attic", "cellar", nil, 12, "", plan.DefaultTiming()), Ended: ended, Outcome: plan.GivenUp},
+			web.Run{Title: "Letting cellar take over from attic", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Given up: nobody serves your home now."}},
+		{"made a stand-by ready", status.Run{Plan: plan.Seed("home", "attic", []string{"cellar", "shed"}, plan.DefaultTiming()), Ended: ended, Outcome: plan.Completed},
+			web.Run{Title: "Making cellar, shed ready: restarting attic once", State: web.RunCompleted, Ended: ended, Took: "41 s",
+				Result: "attic serves again, and its stick was read: cellar and shed can be kept ready from now on."}},
+		{"brought a copy back", status.Run{Plan: plan.Restore("home", "attic", nil, 12, plan.DefaultTiming()), Ended: ended, Outcome: plan.Completed},
+			web.Run{Title: "Bringing copy 12 back onto attic", State: web.RunCompleted, Ended: ended, Took: "41 s", Result: "Copy 12 is back on attic, and the network works through it."}},
+		{"brought none back", status.Run{Plan: plan.Restore("home", "attic", nil, 12, plan.DefaultTiming()), Ended: ended, Outcome: plan.RolledBack},
+			web.Run{Title: "Bringing copy 12 back onto attic", State: web.RunTakenBack, Ended: ended, Took: "41 s", Result: "Taken back: attic serves as before."}},
 		{"ended somehow", status.Run{Plan: plan.Plan{Kind: "new"}, Ended: ended},
 			web.Run{Title: "New", State: web.RunNeedsHelp, Ended: ended, Took: "41 s", Result: "A person must look before anything acts again."}},
 	} {
@@ -291,6 +325,9 @@ func TestFingerprint(t *testing.T) {
 		{"where from", func(p *desk.Preview) { p.Plan.From = "shed" }, false},
 		{"where to", func(p *desk.Preview) { p.Plan.To = "shed" }, false},
 		{"the others", func(p *desk.Preview) { p.Plan.Others = nil }, false},
+		{"the copy", func(p *desk.Preview) { p.Request.Generation = 14 }, false},
+		{"the copy of the plan", func(p *desk.Preview) { p.Plan.Generation = 14 }, false},
+		{"the reasons", func(p *desk.Preview) { p.Why = []string{"another channel"} }, false},
 		{"the steps", func(p *desk.Preview) { p.Plan.Steps = p.Plan.Steps[1:] }, false},
 	} {
 		if got := preview(tt.change) == same; got != tt.same {

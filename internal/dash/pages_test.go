@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"z2mha/internal/dash"
+	"z2mha/internal/failover/coverage"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
 	"z2mha/internal/failover/status"
@@ -192,6 +193,8 @@ func filled(name string) status.Network {
 	n.LookErr, n.Unproven = errors.New(name), name
 	n.Reasons = []status.Reason{{Node: name, What: name, Fix: name}}
 	n.Checks = []readiness.Check{{ID: "x", Node: name, What: name, Evidence: name, Fix: name}}
+	n.Checks = append(n.Checks, readiness.Check{ID: "y", Node: name, What: name, OK: true, Evidence: name})
+	n.Coverage = []coverage.Line{{Failure: coverage.Process, Survives: coverage.ByHand, Why: name, Fix: name}}
 	n.Hold = status.Hold{On: true, By: name, Since: noon}
 	n.Events = []status.Event{{At: noon, Type: status.EventRefused, Text: name, By: name, Fix: name}}
 	n.Last = &status.Move{From: name, To: name, At: noon, Outcome: plan.Completed}
@@ -199,6 +202,7 @@ func filled(name string) status.Network {
 	for i := range n.Nodes {
 		x := &n.Nodes[i]
 		x.Name, x.Kind, x.Address, x.Version, x.Firmware, x.Why, x.CanTake = name, name, name, name, name, name, false
+		x.Stick.Trouble = name
 		x.Host, x.Service, x.Dongle, x.Radio, x.OutOfSync = light, light, light, light, true
 	}
 	p := plan.Switchover(name, name, name, nil, plan.DefaultTiming())

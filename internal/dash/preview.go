@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -65,13 +66,14 @@ func (s *Server) networkOf(a asked) status.Network {
 // fingerprint tells whether two previews are of the same plan: what is done, where, in
 // which order. When it was made and how long it may take do not count.
 func fingerprint(p desk.Preview) string {
-	what := []any{p.Request.Network, p.Request.Verb, p.Request.To, p.Plan.Kind, p.Plan.From, p.Plan.To, p.Plan.Others, p.Plan.Accept}
+	what := []any{p.Request.Network, p.Request.Verb, p.Request.To, p.Plan.Kind, p.Plan.From, p.Plan.To, p.Plan.Others, p.Plan.Accept,
+		p.Request.Generation, p.Plan.Generation, p.Why}
 	for _, step := range p.Plan.Steps {
 		what = append(what, step.ID)
 	}
 	b, err := json.Marshal(what)
 	if err != nil {
-		panic(fmt.Sprintf("dash: fingerprint of a plan: %v", err)) // texts and booleans only
+		panic(fmt.Sprintf("dash: fingerprint of a plan: %v", err)) // texts, numbers and booleans only
 	}
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:8])
@@ -96,7 +98,7 @@ func withSeen(print string, component templ.Component) templ.Component {
 func previewOf(p desk.Preview, n status.Network) web.Preview {
 	v := web.Preview{
 		Interruption: noticed(p), Dark: !p.Interruption.None,
-		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To},
+		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To, Copy: p.Request.Generation},
 	}
 	for _, x := range p.Steps {
 		v.Steps = append(v.Steps, web.PlanStep{Title: capital(x.Step.Title), Check: x.Step.Check, Dark: x.Step.Dark, Commands: x.Commands})
@@ -128,6 +130,28 @@ func wording(p desk.Preview, n status.Network, v *web.Preview) {
 		v.Title = fmt.Sprintf("Start %s again?", p.Plan.To)
 		v.Sentences = []string{fmt.Sprintf("%s was active last. It is started with its own data and stick, after all others were proven silent.", p.Plan.To)}
 		v.Confirm.Label = "Start " + p.Plan.To
+	case desk.Seed:
+		v.Title = "Make the stand-bys ready?"
+		v.Sentences = []string{
+			fmt.Sprintf("Zigbee2MQTT on %s is stopped once, its stick is read whole, and it is started again. The stick of %s is loaded with that afterwards, while Zigbee works.",
+				p.Plan.From, strings.Join(p.Plan.Others, " and ")),
+			"This is needed once. From then on the stand-bys are kept ready without any interruption. What their sticks held is kept.",
+			fmt.Sprintf("If a step fails before %s is proven to work again, it is started as it was.", p.Plan.From),
+		}
+		v.Confirm.Label = "Make ready"
+	case desk.Failover:
+		failoverWords(p, n, v)
+	case desk.Accept:
+		v.Title = fmt.Sprintf("Accept copy %d?", p.Request.Generation)
+		v.Sentences = []string{
+			"It was refused, since it tells of another network than the last good copy, or of less. Accept it only if that is what you wanted: devices that you removed, another channel that you chose.",
+			"From then on it is what the network is, and it is brought to the stand-bys.",
+		}
+		for _, why := range p.Why {
+			v.Reasons = append(v.Reasons, sentence(why))
+		}
+		v.Confirm.Label = fmt.Sprintf("Accept copy %d", p.Request.Generation)
+		v.Confirm.Word, v.Confirm.Danger = acceptWord(p.Request.Generation), true
 	case desk.Hold:
 		v.Title = fmt.Sprintf("Put the network %s on hold?", name)
 		v.Sentences = []string{"It is still watched and you are told what happens, but nothing is done until you release it."}
@@ -139,8 +163,31 @@ func wording(p desk.Preview, n status.Network, v *web.Preview) {
 	}
 }
 
-// noticed is what the home notices. A start begins in the dark.
+// failoverWords say what is lost and what a person must see to.
+func failoverWords(p desk.Preview, n status.Network, v *web.Preview) {
+	from, to := p.Plan.From, p.Plan.To
+	v.Title = fmt.Sprintf("Let %s take over from %s?", to, from)
+	last := fmt.Sprintf("the last good copy, number %d", p.Plan.Generation)
+	if !n.LastSync.IsZero() && !n.At.IsZero() && n.Generation == p.Plan.Generation && n.At.Sub(n.LastSync) >= time.Second {
+		last += fmt.Sprintf(", %s old", span(n.At.Sub(n.LastSync)))
+	}
+	v.Sentences = []string{fmt.Sprintf("%s cannot serve. %s goes on with %s. No device has to be paired again, unless it joined after that copy.", from, capital(to), last)}
+	if p.NeedsWord {
+		v.Sentences = append(v.Sentences,
+			fmt.Sprintf("Nobody can ask the stick of %s whether it is silent. Unplug it, or cut the power of its host, and leave it so until the host was looked at: two coordinators on air would ruin the network.", from))
+		v.Confirm.Word, v.Confirm.Danger = unplugged, true
+	} else {
+		v.Sentences = append(v.Sentences, fmt.Sprintf("What still runs on %s is stopped, and its stick made silent first.", from))
+	}
+	v.Sentences = append(v.Sentences, fmt.Sprintf("If a step fails, your home stays without Zigbee until somebody starts %s or tries again.", from))
+	v.Confirm.Label = "Let " + to + " take over"
+}
+
+// noticed is what the home notices. A start and a failover begin in the dark.
 func noticed(p desk.Preview) string {
+	if p.Request.Verb == desk.Failover {
+		return fmt.Sprintf("Your home has no Zigbee now, or soon. It is back once %s is proven to work, about %s from now.", p.Plan.To, span(p.Interruption.Expected))
+	}
 	if p.Request.Verb == desk.Start {
 		return "Your home has no Zigbee now. It is back once the last step but one is done, about a minute from now."
 	}

@@ -1,6 +1,7 @@
 package dash
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -70,6 +71,12 @@ func runTitle(p plan.Plan) string {
 	switch p.Kind {
 	case plan.KindSwitchover:
 		return "Moving the network from " + p.From + " to " + p.To
+	case plan.KindFailover:
+		return "Letting " + p.To + " take over from " + p.From
+	case plan.KindSeed:
+		return "Making " + strings.Join(p.Others, ", ") + " ready: restarting " + p.From + " once"
+	case plan.KindRestore:
+		return fmt.Sprintf("Bringing copy %d back onto %s", p.Generation, p.From)
 	case plan.KindSync:
 		return "Copying the data of " + p.From + " to " + strings.Join(p.Standbys(), ", ")
 	case plan.KindStop:
@@ -105,6 +112,8 @@ func runResult(r status.Run) string {
 	switch {
 	case r.Outcome == plan.Completed:
 		return completed(r.Plan)
+	case r.Outcome == plan.GivenUp && r.Plan.Kind == plan.KindFailover:
+		return joined("Given up: nobody serves your home now.", sentence(r.Err))
 	case r.Outcome == plan.GivenUp:
 		return joined("Given up before anything was changed that your home notices.", sentence(r.Err))
 	case r.Outcome == plan.RolledBack:
@@ -116,16 +125,23 @@ func runResult(r status.Run) string {
 }
 
 func takenBack(p plan.Plan) string {
-	if p.Kind == plan.KindSwitchover {
+	switch p.Kind {
+	case plan.KindSwitchover, plan.KindSeed, plan.KindRestore:
 		return "Taken back: " + p.From + " serves as before."
+	case plan.KindFailover:
+		return "Taken back: nobody serves your home now."
 	}
 	return "Taken back: everything is as it was before."
 }
 
 func completed(p plan.Plan) string {
 	switch p.Kind {
-	case plan.KindSwitchover:
+	case plan.KindSwitchover, plan.KindFailover:
 		return "The network runs on " + p.To + "."
+	case plan.KindSeed:
+		return p.From + " serves again, and its stick was read: " + strings.Join(p.Others, " and ") + " can be kept ready from now on."
+	case plan.KindRestore:
+		return fmt.Sprintf("Copy %d is back on %s, and the network works through it.", p.Generation, p.From)
 	case plan.KindSync:
 		return "The stand-bys have the latest data."
 	case plan.KindStop:

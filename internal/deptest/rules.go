@@ -7,6 +7,7 @@ var ProjectRules = Rules{
 		"internal/dongle/unpi",
 		"internal/dongle/nvimage",
 		"internal/dongle/netbackup",
+		"internal/failover/cadence",
 		"internal/failover/generation",
 		"internal/failover/network",
 		"internal/failover/odometer",
@@ -20,7 +21,7 @@ var ProjectRules = Rules{
 	},
 	Impure: []string{
 		"net", "net/http", "os", "os/...", "syscall",
-		"golang.org/x/...", "github.com/...", "go.bug.st/...",
+		"golang.org/x/...", "github.com/...",
 	},
 
 	Allowed: map[string][]string{
@@ -40,7 +41,7 @@ var ProjectRules = Rules{
 			"internal/dongle/zigbee", "internal/dongle/unpi", "internal/dongle/nvimage",
 			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram",
 			"internal/host/helper", "internal/host/helperapi",
-			"internal/host/probe", "internal/host/datadir", "internal/host/runrecord",
+			"internal/host/ending", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord",
 			"internal/storage/durable",
 		},
 	},
@@ -49,8 +50,9 @@ var ProjectRules = Rules{
 	BuiltOver: map[string][]string{
 		"internal/dongle/nvram":   {"internal/dongle/znp"},
 		"internal/dongle/znpsim":  {"internal/dongle/port"}, // a pseudo-terminal is opened like a stick
-		"internal/host/helper":    {"internal/storage/durable", "internal/dongle/...", "internal/host/helperapi", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord"},
+		"internal/host/helper":    {"internal/storage/durable", "internal/dongle/...", "internal/host/helperapi", "internal/host/ending", "internal/host/probe", "internal/host/datadir", "internal/host/runrecord"},
 		"internal/host/datadir":   {"internal/storage/durable"},
+		"internal/host/ending":    {"internal/host/probe"},
 		"internal/host/probe":     {"internal/dongle/port"},
 		"internal/host/runrecord": {"internal/storage/durable"},
 		"internal/host/node": {
@@ -74,6 +76,8 @@ var ProjectRules = Rules{
 	MaxImports: 5,
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
+		"internal/failover/desk":   "what is asked of a network and what is shown of it pass over it",
+		"internal/console":         "a person at a terminal is shown whatever there is",
 		"internal/dash":            "the page shows everything that is known of a network",
 		"internal/setup":           "between a form, a host and z2mha.yaml, in one conversation",
 		"internal/host/node":       "one Zigbee2MQTT host is SSH, service, helper and files together",

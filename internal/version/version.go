@@ -3,4 +3,4 @@ package version
 
 // Version is the release, as in config.yaml and CHANGELOG.md. A build may set another
 // with -ldflags "-X z2mha/internal/version.Version=…".
-var Version = "0.2.0"
+var Version = "0.3.0"

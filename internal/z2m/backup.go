@@ -21,7 +21,8 @@ func checkBackup(get Files, n Network, readable bool, s *generation.Summary) err
 			Remedy: "Zigbee2MQTT does not start with it; have it written again with bridge/request/backup, or restore it"}
 	}
 	id := b.Identity()
-	s.BackupCounter = b.FrameCounter
+	s.BackupCounter, s.BackupDevices = b.FrameCounter, len(b.Devices)
+	markKeys(b, s)
 	switch s.Coordinator {
 	case "", zigbee.IEEE(0).String():
 		s.Coordinator = id.IEEE.String()
@@ -36,6 +37,20 @@ func checkBackup(get Files, n Network, readable bool, s *generation.Summary) err
 		s.Warnings = append(s.Warnings, fmt.Sprintf("coordinator_backup.json has channel %d, the configuration %d", id.Channel, n.Channel))
 	}
 	return matches(n, id)
+}
+
+// markKeys notes which devices the backup has a link key for.
+func markKeys(b *netbackup.Backup, s *generation.Summary) {
+	keyed := map[zigbee.IEEE]bool{}
+	for _, d := range b.Devices {
+		if d.LinkKey != nil {
+			keyed[d.IEEE] = true
+		}
+	}
+	s.BackupKeys = len(keyed)
+	for i, m := range s.Members {
+		s.Members[i].LinkKey = keyed[m.IEEE]
+	}
 }
 
 // matches compares what Zigbee2MQTT compares at its start. Tools disagree about

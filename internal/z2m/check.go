@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/generation"
 )
 
@@ -33,17 +34,21 @@ func Check(get Files, list []string) (generation.Summary, error) {
 	}
 	s.Warnings = append(n.warnings(), leftovers(list)...)
 	s.PanID, s.ExtPanID, s.Channel, s.KeyFingerprint = n.PanID.String(), n.ExtPanID.String(), uint8(n.Channel), n.Key.Fingerprint()
-	problems = append(problems, checkDatabase(get, &s), checkBackup(get, n, join(problems) == nil, &s), checkState(get, &s))
+	problems = append(problems, checkDatabase(get, c.names(), &s), checkBackup(get, n, join(problems) == nil, &s), checkState(get, &s))
 	return s, join(problems)
 }
 
-func checkDatabase(get Files, s *generation.Summary) error {
+func checkDatabase(get Files, names map[zigbee.IEEE]string, s *generation.Summary) error {
+	s.Named = len(names)
 	raw, err := needed(get, DatabaseFile)
 	if err != nil {
 		return err
 	}
 	db, err := readDatabase(raw)
 	s.Devices, s.Coordinator = db.Devices, db.Coordinator.String()
+	for _, ieee := range db.Addresses {
+		s.Members = append(s.Members, generation.Member{IEEE: ieee, Name: names[ieee]})
+	}
 	return err
 }
 

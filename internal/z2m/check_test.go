@@ -81,10 +81,50 @@ func TestCheckTellsWhoTheNetworkIs(t *testing.T) {
 	got.KeyFingerprint = strings.Repeat("x", len(got.KeyFingerprint))
 	want := generation.Summary{
 		PanID: "0x4a21", ExtPanID: "0x0102030405060708", Channel: 15, Coordinator: "0x00124b0000000001",
-		KeyFingerprint: "xxxxxxxx", Devices: 2, BackupCounter: 5250,
+		KeyFingerprint: "xxxxxxxx", Devices: 2, BackupCounter: 5250, Named: 1,
+		Members: []generation.Member{{IEEE: 0xa01, Name: "lamp"}, {IEEE: 0xa02}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a capture says of its devices, wherever their names and keys stand.
+func TestCheckListsMembers(t *testing.T) {
+	keyed := edit(`"devices":[]`, `"devices":[{"ieee_address":"0000000000000a02","link_key":{"key":"000102030405060708090a0b0c0d0e0f","tx_counter":1}},`+
+		`{"ieee_address":"0000000000000a01"},{"ieee_address":"0000000000000b01","link_key":{"key":"000102030405060708090a0b0c0d0e0f"}}]`)
+	for _, c := range []struct {
+		name          string
+		d             dir
+		want          []generation.Member
+		backup, keyed int
+		named         int
+	}{
+		{"takes names from configuration.yaml itself", edit("devices: devices.yaml", "devices:\n  '0x0000000000000a02': {friendly_name: plug}\n  '0x0000000000000c01': {}")(home, "configuration.yaml"),
+			[]generation.Member{{IEEE: 0xa01}, {IEEE: 0xa02, Name: "plug"}}, 0, 0, 2},
+		{"takes them from all files of a list", edit("devices: devices.yaml", "devices: [devices.yaml, more.yaml]")(home, "configuration.yaml").
+			with("more.yaml", "'0x0000000000000a02': {friendly_name: plug, description: in the hall}\n"),
+			[]generation.Member{{IEEE: 0xa01, Name: "lamp"}, {IEEE: 0xa02, Name: "plug"}}, 0, 0, 2},
+		{"leaves out what is no address in Zigbee2MQTT's form", home.with("devices.yaml", "0x0000000000000a01: {friendly_name: a}\n'0000000000000a02': {friendly_name: b}\n"),
+			[]generation.Member{{IEEE: 0xa01}, {IEEE: 0xa02}}, 0, 0, 0},
+		{"sorts by address", dir(home).with("database.db", `{"id":1,"type":"Coordinator","ieeeAddr":"0x00124b0000000001"}
+{"id":2,"type":"Router","ieeeAddr":"0x0000000000000a02"}
+{"id":4,"type":"EndDevice","ieeeAddr":"0x0000000000000a01"}`), []generation.Member{{IEEE: 0xa01, Name: "lamp"}, {IEEE: 0xa02}}, 0, 0, 1},
+		{"notes link keys, and counts also those of strangers", keyed(home, "coordinator_backup.json"),
+			[]generation.Member{{IEEE: 0xa01, Name: "lamp"}, {IEEE: 0xa02, LinkKey: true}}, 3, 2, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := check(c.d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, s.Members); diff != "" {
+				t.Error(diff)
+			}
+			if s.BackupDevices != c.backup || s.BackupKeys != c.keyed || s.Named != c.named {
+				t.Errorf("%d devices and %d keys in the backup, %d named", s.BackupDevices, s.BackupKeys, s.Named)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package z2m
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"z2mha/internal/dongle/zigbee"
@@ -11,7 +12,8 @@ import (
 // A database is what database.db says: one JSON object a line.
 type database struct {
 	Coordinator zigbee.IEEE
-	Devices     int // without the coordinator and groups
+	Devices     int           // without the coordinator and groups
+	Addresses   []zigbee.IEEE // theirs, sorted, without what is no address
 }
 
 type databaseEntry struct {
@@ -47,8 +49,13 @@ func readDatabase(raw []byte) (database, error) {
 		case "Group":
 		default:
 			db.Devices++
+			if ieee, err := zigbee.ParseIEEE(e.Address); err == nil {
+				db.Addresses = append(db.Addresses, ieee)
+			}
 		}
 	}
+	slices.Sort(db.Addresses)
+	db.Addresses = slices.Compact(db.Addresses)
 	if coordinators != 1 && len(problems) == 0 {
 		problems = append(problems, databaseProblem(0, fmt.Sprintf("has %d coordinators, not one", coordinators), "restore the file"))
 	}

@@ -1,6 +1,8 @@
 package z2m
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -20,6 +22,11 @@ type Device struct {
 	// AskProperty is a property that the device answers to {"property":""} on its
 	// get topic, "" when it has none.
 	AskProperty string
+
+	// Structure changes when the database holds something else of the device: its short
+	// address, how far its interview came, bindings, reporting, scenes. What it says of
+	// itself all day is not in it.
+	Structure string
 }
 
 // Askable says that an answer may be expected within seconds: the device is
@@ -59,6 +66,9 @@ type deviceEntry struct {
 	Definition     struct {
 		Exposes []expose `json:"exposes"`
 	} `json:"definition"`
+	NetworkAddress     uint16          `json:"network_address"`
+	InterviewCompleted bool            `json:"interview_completed"`
+	Endpoints          json.RawMessage `json:"endpoints"`
 }
 
 func (e deviceEntry) device() (Device, error) {
@@ -72,7 +82,14 @@ func (e deviceEntry) device() (Device, error) {
 		Interviewing: e.Interviewing || e.InterviewState == "IN_PROGRESS",
 		Mains:        strings.Contains(power, "mains") || power == "dc source",
 		AskProperty:  askProperty(e.Definition.Exposes),
+		Structure:    digest(e.Type, e.NetworkAddress, e.Disabled, e.InterviewCompleted, string(e.Endpoints)),
 	}, nil
+}
+
+// digest is short and differs when one of the values does.
+func digest(values ...any) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", values))
+	return hex.EncodeToString(sum[:8])
 }
 
 // An expose describes a property, or a light, switch, … with features.

@@ -97,7 +97,7 @@ type Response struct {
 // have written it.
 const longestError = 300
 
-// ParseResponse reads bridge/response/….
+// ParseResponse reads bridge/response/…, whose data it leaves alone.
 func ParseResponse(payload []byte) (Response, error) {
 	var p struct {
 		Status      string          `json:"status"`

@@ -14,6 +14,12 @@ func (t Topics) Info() string { return string(t) + "/bridge/info" }
 // Devices is retained: see ParseDevices.
 func (t Topics) Devices() string { return string(t) + "/bridge/devices" }
 
+// Groups is retained: see ParseGroups.
+func (t Topics) Groups() string { return string(t) + "/bridge/groups" }
+
+// Event carries what devices do to the network: see ParseEvent.
+func (t Topics) Event() string { return string(t) + "/bridge/event" }
+
 // Logging carries Zigbee2MQTT's log lines: see ParseLog.
 func (t Topics) Logging() string { return string(t) + "/bridge/logging" }
 

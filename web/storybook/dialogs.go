@@ -16,6 +16,18 @@ func dialogs() []Story {
 			Confirm: web.Confirm{Network: "home", Verb: "sync", Label: "Sync now"},
 		})},
 		{"preview-stop", PlaceDialog, web.PreviewDialog(Stop())},
+		{"preview-seed", PlaceDialog, web.PreviewDialog(seed())},
+		{"preview-failover", PlaceDialog, web.PreviewDialog(failover())},
+		{"preview-accept", PlaceDialog, web.PreviewDialog(web.Preview{
+			Title: "Accept copy 219?",
+			Sentences: []string{
+				"It was refused, since it tells of another network than the last good copy, or of less. Accept it only if that is what you wanted: devices that you removed, another channel that you chose.",
+				"From then on it is what the network is, and it is brought to the stand-bys.",
+			},
+			Reasons:      []string{"2 devices are gone and none of them left: lamp in the hall (0x00158d0000000101), 0x00158d0000000102.", "The channel is 20 and was 15."},
+			Interruption: "Zigbee goes on working all the time.",
+			Confirm:      web.Confirm{Network: "home", Verb: "accept", Copy: 219, Label: "Accept copy 219", Word: "accept 219", Danger: true},
+		})},
 		{"preview-hold", PlaceDialog, web.PreviewDialog(web.Preview{
 			Title:     "Hold the network home?",
 			Sentences: []string{"It goes on being watched, and nothing is done until you release it. A plan that is under way is finished first."},
@@ -51,6 +63,44 @@ func switchover() web.Preview {
 			{Title: "See that devices answer", Check: "at least one does"},
 		},
 		Confirm: web.Confirm{Network: "home", Verb: "switchover", To: "cellar", Label: "Move the network"},
+	}
+}
+
+func seed() web.Preview {
+	return web.Preview{
+		Title: "Make the stand-bys ready?",
+		Sentences: []string{
+			"Zigbee2MQTT on attic is stopped once, its stick is read whole, and it is started again. The stick of cellar is loaded with that afterwards, while Zigbee works.",
+			"This is needed once. From then on the stand-bys are kept ready without any interruption. What their sticks held is kept.",
+			"If a step fails before attic is proven to work again, it is started as it was.",
+		},
+		Interruption: "Your home has no Zigbee for about 45 s (an estimate); at most 7 min, should every step hang until it is given up.", Dark: true,
+		Steps: []web.PlanStep{
+			{Title: "Stop Zigbee2MQTT on attic", Check: "no process uses the stick or the data directory", Dark: true, Commands: []string{"attic: systemctl stop zigbee2mqtt"}},
+			{Title: "Read the memory of the stick of attic", Check: "it holds the network that was on air", Dark: true, Commands: []string{"attic: znp-helper read /dev/ttyUSB0"}},
+			{Title: "Start Zigbee2MQTT on attic", Check: "it speaks on MQTT", Dark: true, Commands: []string{"attic: systemctl start zigbee2mqtt"}},
+			{Title: "Keep the stick of cellar current", Check: "every written item was read back, and the stick says that it is silent (HOLD)", Commands: []string{"cellar: znp-helper patch /dev/ttyUSB0"}},
+		},
+		Confirm: web.Confirm{Network: "home", Verb: "seed", Label: "Make ready"},
+	}
+}
+
+// failover asks for a person's word, since nobody can ask the old stick.
+func failover() web.Preview {
+	return web.Preview{
+		Title: "Let cellar take over from attic?",
+		Sentences: []string{
+			"attic cannot serve. Cellar goes on with the last good copy, number 218, 2 min old. No device has to be paired again, unless it joined after that copy.",
+			"Nobody can ask the stick of attic whether it is silent. Unplug it, or cut the power of its host, and leave it so until the host was looked at: two coordinators on air would ruin the network.",
+			"If a step fails, your home stays without Zigbee until somebody starts attic or tries again.",
+		},
+		Interruption: "Your home has no Zigbee now, or soon. It is back once cellar is proven to work, about 30 s from now.", Dark: true,
+		Steps: []web.PlanStep{
+			{Title: "See that attic cannot serve, and cellar could", Check: "every host that can be reached was looked at, and nobody serves the home"},
+			{Title: "Make sure that the stick of attic is silent", Check: "the stick says so itself (HOLD), or a person has given their word", Dark: true},
+			{Title: "Start Zigbee2MQTT on cellar", Check: "it speaks on MQTT", Dark: true, Commands: []string{"cellar: rc-service zigbee2mqtt start"}},
+		},
+		Confirm: web.Confirm{Network: "home", Verb: "failover", To: "cellar", Label: "Let cellar take over", Word: "the stick is unplugged", Danger: true},
 	}
 }
 

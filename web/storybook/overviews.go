@@ -1,6 +1,7 @@
 package storybook
 
 import (
+	"slices"
 	"time"
 
 	"z2mha/web"
@@ -17,6 +18,7 @@ func overviews() []Story {
 		overview("overview-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{Home()}}),
 		overview("overview-degraded", web.Overview{CanAct: true, Networks: []web.Network{degraded()}}),
 		overview("overview-unprotected", web.Overview{CanAct: true, Networks: []web.Network{unprotected()}}),
+		overview("overview-lost", web.Overview{CanAct: true, Networks: []web.Network{lost()}}),
 		overview("overview-held", web.Overview{CanAct: true, Networks: []web.Network{onHold()}}),
 		overview("overview-two-networks", web.Overview{CanAct: true, Networks: []web.Network{Home(), garden()}}),
 		overview("overview-notices", web.Overview{Notices: notices(), Networks: []web.Network{Home()}}),
@@ -45,6 +47,7 @@ func Home() web.Network {
 			{Label: "Hold", Verb: "hold", Network: "home"},
 		},
 		Nodes:  []web.Node{attic(), cellar()},
+		Covers: covers(),
 		Checks: checks(),
 		Events: events(),
 	}
@@ -73,7 +76,21 @@ func cellar() web.Node {
 		Dongle:  web.Light{State: web.LightGood, Text: "plugged in", Evidence: "/dev/ttyUSB0, ITead Sonoff Zigbee 3.0 USB Dongle Plus", At: ago(12 * time.Second)},
 		Radio:   web.Light{State: web.LightGood, Text: "silent (HOLD)", Evidence: "the stick says so itself", At: ago(26 * time.Minute)},
 		Facts:   []web.Fact{{Label: "Zigbee2MQTT", Text: "2.12.1"}, {Label: "Firmware", Text: "20240710"}},
+		More: []web.Fact{{Label: "On its stick", Text: "copy number 218", At: ago(26 * time.Minute)}, {Label: "Frame counter on it", Text: "1284411"},
+			{Label: "Data beside it", Text: "copy number 218", At: ago(2 * time.Minute)},
+			{Label: "Written to the stick", Text: "412 items in 9 loads"}, {Label: "Bytes written", Text: "18 kB"},
+			{Label: "Times it was booted", Text: "3"}, {Label: "Counted since", At: ago(40 * 24 * time.Hour)}},
 		Actions: []web.Action{{Label: "Make active", Verb: "switchover", Network: "home", To: "cellar"}},
+	}
+}
+
+func covers() []web.Cover {
+	return []web.Cover{
+		{State: web.LightWarn, What: "Zigbee2MQTT crashes", Answer: "By hand", Why: "Attic starts it again by itself; if that does not help, cellar is ready. Run `z2mha failover --to cellar`."},
+		{State: web.LightWarn, What: "The stick breaks", Answer: "By hand", Why: "Cellar takes over with what was read from the stick, when you say so. Unplug the broken stick, then run `z2mha failover --to cellar`."},
+		{State: web.LightWarn, What: "The active host dies", Answer: "By hand", Why: "Cellar is ready, but whether attic is silent only you can make sure. Unplug attic or its stick, then run `z2mha failover --to cellar`."},
+		{State: web.LightGood, What: "Home Assistant's host dies", Answer: "Yes", Why: "Zigbee goes on without it; nothing watches over it meanwhile."},
+		{State: web.LightBad, What: "The broker dies", Answer: "No", Why: "Nobody hears Zigbee until the broker is back. Let its machine start it again by itself."},
 	}
 }
 
@@ -84,7 +101,8 @@ func checks() []web.Check {
 		{State: web.LightGood, Node: "cellar", What: "Zigbee2MQTT is stopped", Evidence: "nobody holds /dev/ttyUSB0"},
 		{State: web.LightGood, Node: "cellar", What: "It does not start by itself", Evidence: "not in any runlevel"},
 		{State: web.LightGood, Node: "cellar", What: "There is room for the data", Evidence: "11.4 GB free"},
-		{State: web.LightGood, Node: "cellar", What: "The stick is of the same kind", Evidence: "both are CC2652P"},
+		{State: web.LightGood, Node: "cellar", What: "The sticks have the same firmware", Evidence: "revision 20240710 on both", At: ago(26 * time.Minute)},
+		{State: web.LightGood, Node: "cellar", What: "The stick is up to date", Evidence: "it holds copy 218", At: ago(26 * time.Minute)},
 	}
 }
 
@@ -101,7 +119,7 @@ func events() []web.Event {
 func firstLook() web.Network {
 	n := Home()
 	n.Looked, n.Heading, n.Tone = time.Time{}, "Not looked at yet.", web.ToneUnknown
-	n.Facts, n.Checks, n.Events, n.Actions = nil, nil, nil, nil
+	n.Facts, n.Covers, n.Checks, n.Events, n.Actions = nil, nil, nil, nil, nil
 	for i := range n.Nodes {
 		unknown := web.Light{State: web.LightUnknown, Text: "not known yet"}
 		n.Nodes[i] = web.Node{Name: n.Nodes[i].Name, Role: "Not known", State: web.LightUnknown, Address: n.Nodes[i].Address,
@@ -120,6 +138,16 @@ func degraded() web.Network {
 	}
 	n.Checks[3] = web.Check{State: web.LightWarn, Node: "cellar", What: "Its service is enabled: after a reboot there would be two coordinators on air",
 		Fix: "Run \"rc-update del zigbee2mqtt\" on cellar."}
+	n.Checks[6] = web.Check{State: web.LightUnknown, Node: "cellar", What: "What its stick holds is not known: a move reads the active's stick first, while Zigbee rests",
+		Fix: "Run `z2mha seed` (“Make ready …” on the page), which restarts Zigbee2MQTT once and loads the stick; a switchover loads it too."}
+	n.Nodes[1].More = nil
+	for i := range n.Covers[1:3] {
+		n.Covers[i+1].State, n.Covers[i+1].Answer = web.LightBad, "No"
+		n.Covers[i+1].Why = "Cellar could not take over: its stick does not hold this network, and nothing else does if the active one is lost. Run `z2mha seed` (“Make ready …” on the page), which restarts Zigbee2MQTT once and reads what the active stick holds."
+	}
+	n.Actions = slices.Insert(n.Actions, 1,
+		web.Action{Label: "Accept copy 219 …", Verb: "accept", Network: "home", Copy: 219, Danger: true},
+		web.Action{Label: "Make ready …", Verb: "seed", Network: "home"})
 	n.Nodes[1].State, n.Nodes[1].Role = web.LightWarn, "Stand-by, out of date"
 	n.Nodes[1].Notes = []string{"It does not have the latest copy: sync to bring it up to date."}
 	n.Nodes[1].Radio = web.Light{State: web.LightWarn, Text: "not asked lately", Evidence: "it was silent when it was asked last", At: ago(50 * time.Hour)}
@@ -130,6 +158,10 @@ func unprotected() web.Network {
 	n := Home()
 	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
 	n.Reasons = []web.Reason{{Node: "cellar", What: "It cannot be reached: connection refused.", Fix: "See whether the host is on and whether sshd runs there."}}
+	for i := range n.Covers[:3] {
+		n.Covers[i].State, n.Covers[i].Answer = web.LightBad, "No"
+		n.Covers[i].Why = "Cellar could not take over: connection refused. Make cellar reachable."
+	}
 	n.Actions[0].Disabled, n.Actions[0].Why = true, "cellar cannot be reached."
 	n.Checks[2] = web.Check{State: web.LightBad, Node: "cellar", What: "It cannot be reached: connection refused",
 		Fix: "See whether the host is on and whether sshd runs there."}
@@ -141,6 +173,20 @@ func unprotected() web.Network {
 		Radio:   web.Light{State: web.LightUnknown, Text: "not known", Evidence: "was silent when it was asked last", At: ago(4 * time.Hour)},
 		Actions: []web.Action{{Label: "Make active", Verb: "switchover", Network: "home", To: "cellar", Disabled: true, Why: "it cannot be reached."}},
 	}
+	return n
+}
+
+// lost is a network whose active host is gone.
+func lost() web.Network {
+	n := Home()
+	n.Heading, n.Tone = "Not protected: no stand-by could take over now.", web.ToneUnprotected
+	n.Reasons = []web.Reason{{What: "No node is active: attic cannot be reached, cellar is stopped.", Fix: "Start attic again, or let cellar take over."}}
+	n.Covers = nil
+	n.Actions[0] = web.Action{Label: "Start attic again", Verb: "start", Network: "home", Primary: true}
+	n.Actions = slices.Insert(n.Actions, 1, web.Action{Label: "Let cellar take over …", Verb: "failover", Network: "home", To: "cellar", Danger: true})
+	n.Nodes[0].Role, n.Nodes[0].State, n.Nodes[0].Serving, n.Nodes[0].Actions = "Not reachable", web.LightBad, false, nil
+	n.Nodes[0].Host = web.Light{State: web.LightBad, Text: "not reachable", Evidence: "no route to host", At: ago(12 * time.Second)}
+	n.Nodes[1].Actions = nil
 	return n
 }
 
@@ -170,6 +216,7 @@ func named(name string) web.Network {
 		x.Name, x.Role, x.Kind, x.Address = name, name, name, name
 		x.Notes = []string{name}
 		x.Facts = []web.Fact{{Label: name, Text: name}}
+		x.More = x.Facts
 		x.Host.Text, x.Host.Evidence = name, name
 		x.Actions = []web.Action{{Label: "Make active: " + name, Verb: "switchover", Network: name, To: name, Disabled: true, Why: name}}
 	}
@@ -180,7 +227,8 @@ func named(name string) web.Network {
 	n.Reasons = []web.Reason{{Node: name, What: name, Fix: name}}
 	n.Facts = []web.Fact{{Label: name, Text: name}}
 	n.Actions = []web.Action{{Label: name, Verb: "switchover", Network: name, To: name, Primary: true}}
-	n.Checks = []web.Check{{State: web.LightBad, Node: name, What: name, Evidence: name, Fix: name}}
+	n.Covers = []web.Cover{{State: web.LightBad, What: name, Answer: name, Why: name}}
+	n.Checks = []web.Check{{State: web.LightBad, Node: name, What: name, Evidence: name, Fix: name}, {State: web.LightGood, Node: name, What: name, Evidence: name, At: ago(time.Hour)}}
 	n.Events = []web.Event{{At: ago(time.Minute), State: web.LightBad, Text: name, By: name, Fix: name}}
 	return n
 }

@@ -44,7 +44,7 @@ func ago(d time.Duration) time.Time { return Now.Add(-d) }
 
 // Page is around every story.
 func Page(title string) web.Page {
-	return web.Page{Title: title, Base: "/", Now: Now, User: "Owner", Version: "0.2.0"}
+	return web.Page{Title: title, Base: "/", Now: Now, User: "Owner", Version: "0.3.0"}
 }
 
 // Hostile is what a device or node may be called.

@@ -24,14 +24,26 @@ type job struct {
 	recovers bool   // nothing was asked for: an earlier run is settled
 	earlier  string // run that was open when it was asked, "" when none
 
-	begun chan struct{} // closed when its own run has begun
-	over  chan struct{} // closed at the end
-	run   string        // its own, once it has begun; guarded by Desk.mu
-	err   error         // why nothing was begun; set before over is closed
+	begun   chan struct{} // closed when its own run has begun
+	over    chan struct{} // closed at the end
+	started bool          // begun is closed; guarded by Desk.mu
+	run     string        // its own, once it has begun; guarded by Desk.mu
+	err     error         // why nothing was begun; set before over is closed
 }
 
 func newJob(r Request) *job {
 	return &job{request: r, begun: make(chan struct{}), over: make(chan struct{})}
+}
+
+// begin takes note of its run; "" for what needs none. Desk.mu is held.
+func (j *job) begin(run string) {
+	if j.run == "" {
+		j.run = run
+	}
+	if !j.started {
+		j.started = true
+		close(j.begun)
+	}
 }
 
 func (j *job) end(err error) {
@@ -44,14 +56,16 @@ func (j *job) doing() string {
 	switch r := j.request; {
 	case j.recovers:
 		return "the recovery of a run that was cut off"
-	case r.Verb == Switchover && r.To != "":
-		return "a switchover to " + r.To
-	case r.Verb == Switchover:
-		return "a switchover"
-	case r.Verb == Sync:
-		return "a sync"
-	case r.Verb == Start && r.To == "":
-		return "a start"
+	case (r.Verb == Switchover || r.Verb == Failover) && r.To != "":
+		return fmt.Sprintf("a %s to %s", r.Verb, r.To)
+	case r.Verb == Seed:
+		return "the restart that makes the stand-bys ready"
+	case r.Verb == Accept:
+		return fmt.Sprintf("what follows from accepting copy %d", r.Generation)
+	case r.Verb == Restore:
+		return fmt.Sprintf("a return to copy %d", r.Generation)
+	case r.To == "":
+		return "a " + string(r.Verb)
 	default:
 		return fmt.Sprintf("a %s of %s", r.Verb, r.To)
 	}
@@ -65,7 +79,7 @@ func (j *job) refusal(why, remedy string) *network.RefusedError {
 // while it is still being looked at: then the run id is "". When ctx ends first, the
 // request goes on, and the error is that of ctx.
 func (d *Desk) Ask(ctx context.Context, r Request) (run string, err error) {
-	r.By = oneLine(r.By)
+	r.By, r.Confirmed = oneLine(r.By), oneLine(r.Confirmed)
 	f, err := d.find(&r)
 	if err == nil && (r.Verb == Hold || r.Verb == Release) {
 		return "", d.hold(f, r)
@@ -125,7 +139,6 @@ func (d *Desk) find(r *Request) (*dossier, error) {
 
 // known refuses verbs and nodes that nobody knows.
 func (d *Desk) known(f *dossier, r *Request) error {
-	verbs := []Verb{Switchover, Sync, Stop, Start, Hold, Release}
 	if !slices.Contains(verbs, r.Verb) {
 		r.Verb = Verb(oneLine(string(r.Verb)))
 		return &network.RefusedError{What: fmt.Sprintf("%q", r.Verb), Why: "nobody knows how to do that",
@@ -151,6 +164,8 @@ func (d *Desk) mayBegin(f *dossier, r Request) error {
 		return &network.RefusedError{What: string(r.Verb), Why: why, Remedy: remedy}
 	}
 	switch {
+	case r.Unattended && r.Verb.personal():
+		return refuse("only a person who has looked may ask for that", "use the page of z2mha, or the command line")
 	case !d.open:
 		return refuse("the controller is still starting", "ask again in a moment")
 	case f.closed:
@@ -222,8 +237,14 @@ func forPerson(h status.Hold, err error) error {
 
 // engineRequest is r in the engine's words.
 func (r Request) engineRequest() engine.Request {
-	return engine.Request{Network: r.Network, To: r.To, Reason: reasonOf(r.By), AcceptChange: r.AcceptChange}
+	return engine.Request{Network: r.Network, To: r.To, Reason: reasonOf(r.By), AcceptChange: r.AcceptChange,
+		Generation: r.Generation, Confirmed: r.Confirmed}
 }
 
 // kind is that of the plan that r leads to.
-func (r Request) kind() plan.Kind { return plan.Kind(r.Verb) }
+func (r Request) kind() plan.Kind {
+	if r.Verb == Accept {
+		return plan.KindSync
+	}
+	return plan.Kind(r.Verb)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -55,25 +56,20 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 	switch {
 	case j.recovers:
 		err = e.Recover(ctx, f.name, watch)
-	case j.request.Verb == Switchover:
-		ended, err = e.Switchover(ctx, r, watch)
-	case j.request.Verb == Stop:
-		ended, err = e.StopNode(ctx, r, watch)
-	case j.request.Verb == Start:
-		ended, err = e.StartNode(ctx, r, watch)
+	case j.request.Verb == Accept:
+		return d.accept(ctx, f, j, watch)
+	case j.request.Verb == Sync:
+		return d.sync(ctx, f, j, watch)
 	default:
-		var s engine.Synced
-		s, err = e.Sync(ctx, r, watch)
-		ended, note = s.Ended, unreachable(s)
+		do := map[Verb]func(context.Context, engine.Request, engine.Watch) (engine.Ended, error){
+			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore}
+		ended, err = do[j.request.Verb](ctx, r, watch)
 	}
-	return ended, note, err
+	return ended, "", err
 }
 
-func unreachable(s engine.Synced) string {
-	var names []string
-	for name := range s.Unreachable {
-		names = append(names, name)
-	}
+func unreachable(s engine.Captured) string {
+	names := slices.Collect(maps.Keys(s.Unreachable))
 	if len(names) == 0 {
 		return ""
 	}
@@ -130,10 +126,7 @@ func (d *Desk) identify(f *dossier, j *job, r engine.Report) *tale {
 	if ev, ok := begun(t.shown()); ok {
 		d.tell(f, ev)
 	}
-	if j.run == "" {
-		j.run = t.run.ID
-		close(j.begun)
-	}
+	j.begin(t.run.ID)
 	return t
 }
 
@@ -169,7 +162,7 @@ func (d *Desk) conclude(f *dossier, j *job, ended engine.Ended, note string, err
 	defer d.mu.Unlock()
 	d.trouble(f, t, j, err)
 	switch {
-	case j.run != "" || j.recovers:
+	case j.started || j.recovers:
 		err = nil
 	case err != nil:
 		err = d.refuseLocked(f, j.request, asRefusal(j, err))
@@ -219,6 +212,7 @@ func (d *Desk) settle(f *dossier, t *tale, note string) {
 	if ev.Type != status.EventNeedsHelp || f.cries(ev) {
 		d.tell(f, ev)
 	}
+	d.litter(f)
 	d.parts.Log.Info("a run has ended", "network", f.name, "run", t.run.ID, "outcome", t.run.Outcome, "outage", t.run.Outage)
 }
 
@@ -227,6 +221,8 @@ func (d *Desk) settle(f *dossier, t *tale, note string) {
 func leftActive(r status.Run, before string) string {
 	kind := r.Plan.Kind
 	switch {
+	case kind == plan.KindFailover && r.Outcome != plan.Completed:
+		return ""
 	case kind == plan.KindSync || r.Outcome == plan.GivenUp:
 		return before
 	case kind == plan.KindStop && r.Outcome == plan.Completed && r.Plan.From != before:
@@ -235,10 +231,15 @@ func leftActive(r status.Run, before string) string {
 		return ""
 	case r.Outcome == plan.Completed:
 		return r.Plan.To
-	case kind == plan.KindSwitchover:
+	case comesBack(kind):
 		return r.Plan.From
 	}
 	return ""
+}
+
+// comesBack says that the node that was active serves again when a run was taken back.
+func comesBack(k plan.Kind) bool {
+	return k == plan.KindSwitchover || k == plan.KindSeed || k == plan.KindRestore
 }
 
 // cries says whether a cry for help is a new one: about a run that is tried again and

@@ -31,7 +31,19 @@ const (
 	Start      Verb = "start" // start the node that was active last, when nobody is
 	Hold       Verb = "hold"
 	Release    Verb = "release"
+
+	// These are for persons only, who have looked.
+	Seed     Verb = "seed"     // restart the active once, so that the stand-bys' sticks can be loaded
+	Failover Verb = "failover" // To takes over from a node that cannot serve any more; To may be "" when there is one stand-by
+	Accept   Verb = "accept"   // Generation, which was refused, is what the network is from now on
+	Restore  Verb = "restore"  // bring Generation back onto the active
 )
+
+// verbs are all of them.
+var verbs = []Verb{Switchover, Sync, Stop, Start, Hold, Release, Seed, Failover, Accept, Restore}
+
+// personal says that no automation may ask for v.
+func (v Verb) personal() bool { return v == Seed || v == Failover || v == Accept || v == Restore }
 
 // A Request is something that a person or an automation wants.
 type Request struct {
@@ -41,6 +53,11 @@ type Request struct {
 	By      string // who asks, as it is shown and journaled: "Owner on the page", "MQTT"
 	// AcceptChange takes a capture that is unlike the last good one.
 	AcceptChange bool
+	// Generation is what Accept and Restore are about.
+	Generation int
+	// Confirmed is a person's word, for Failover, that the stick of the node that is lost
+	// has no power, and whose word; "" without one.
+	Confirmed string
 	// Unattended says that it may come from an automation, with nobody looking.
 	Unattended bool
 }
@@ -48,9 +65,11 @@ type Request struct {
 // A Preview is what a Request would do if it were made now.
 type Preview struct {
 	Request      Request
-	Plan         plan.Plan          // zero for Hold and Release
+	Plan         plan.Plan          // zero for Hold, Release and Accept
 	Steps        []engine.Explained // with the exact remote commands
 	Interruption Interruption
+	Why          []string // why the capture was refused, for Accept
+	NeedsWord    bool     // for Failover: it is refused without Confirmed
 }
 
 // An Interruption is how long the home is expected to have no Zigbee.
@@ -58,7 +77,7 @@ type Interruption struct {
 	None     bool          // Zigbee goes on all the time
 	Forever  bool          // until somebody starts a node again
 	Expected time.Duration // 0 when it cannot be said
-	Measured bool          // Expected is that of the last move; otherwise an estimate
+	Measured bool          // Expected is that of the last run of that kind; otherwise an estimate
 	AtMost   time.Duration // sum of what the dark steps may take
 }
 
@@ -69,8 +88,8 @@ type Service interface {
 	// Preview says what r would do now. It looks afresh, changes nothing, and fails
 	// with a *network.RefusedError when r would be refused.
 	Preview(ctx context.Context, r Request) (Preview, error)
-	// Ask begins r and returns its run id ("" for Hold and Release, which are done when
-	// it returns). It fails with a *network.RefusedError when nothing was begun; that is
+	// Ask begins r and returns its run id ("" for Hold, Release and Accept, which are done
+	// when it returns). It fails with a *network.RefusedError when nothing was begun; that is
 	// told as an event too. How a run ends is told by events and Networks.
 	Ask(ctx context.Context, r Request) (run string, err error)
 	// Look asks for a fresh look soon and does not wait for it.

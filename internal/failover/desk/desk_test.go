@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
@@ -50,13 +51,20 @@ func opened(t testing.TB, e *fakeEngine, dir string) *office {
 // unwatched only waits until requests are taken.
 func unwatched(t testing.TB, e *fakeEngine, dir string) *office {
 	t.Helper()
+	return staffed(t, e, dir, cadence.Rule{})
+}
+
+// staffed captures by that rule.
+func staffed(t testing.TB, e *fakeEngine, dir string, rule cadence.Rule) *office {
+	t.Helper()
 	kept := events.New(filepath.Join(dir, "events"), durable.Disk{}, discard)
 	o := &office{t: t, dir: dir, engine: e, holds: holds.New(filepath.Join(dir, "holds"), durable.Disk{})}
 	nodes := map[string][]desk.Node{}
 	for _, name := range e.names {
 		nodes[name] = []desk.Node{{Name: "attic", Kind: "systemd", Address: "attic:22"}, {Name: "cellar", Kind: "docker", Address: "cellar:22"}}
 	}
-	o.Desk = desk.New(desk.Parts{Engine: e, History: e, Events: kept, Holds: o.holds, Nodes: nodes, Log: discard})
+	o.Desk = desk.New(desk.Parts{Engine: e, History: e, Events: kept, Holds: o.holds, Nodes: nodes, Log: discard,
+		Capture: rule, Membership: e.Membership})
 	o.Listen(func(ev status.Event) {
 		o.mu.Lock()
 		defer o.mu.Unlock()

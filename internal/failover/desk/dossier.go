@@ -4,6 +4,9 @@ import (
 	"context"
 	"time"
 
+	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 )
 
@@ -11,19 +14,33 @@ import (
 // channels and what is said to belong to the goroutine that attends to the network.
 type dossier struct {
 	picture
-	job       *job // asked for and not over, nil when none
-	closed    bool // nobody attends to the network any more
-	stopLook  context.CancelFunc
-	delayed   bool              // the look under way was put off
-	waiting   int               // previews that are asked for
-	told      status.Protection // last one that was told, "" when none was
-	kept      status.Protection // last one that was kept as an event
-	redundant *bool             // last word on it, nil when it was never known
-	split     bool              // two speak, and that was told
-	helpTold  string            // last cry for help
+	job       *job               // asked for and not over, nil when none
+	closed    bool               // nobody attends to the network any more
+	stopLook  context.CancelFunc // ends the look or the capture under way, which gives way
+	lookNo    int                // of the look that began last
+	delayed   bool               // what is under way was put off
+	waiting   int                // previews that are asked for
+	told      status.Protection  // last one that was told, "" when none was
+	kept      status.Protection  // last one that was kept as an event
+	redundant *bool              // last word on it, nil when it was never known
+	split     bool               // two speak, and that was told
+	helpTold  string             // last cry for help
 
 	refusedFrom time.Time // since when refusals are counted
 	refused     int       // and how many there were
+
+	capturing bool          // by schedule, now
+	cadence   cadence.State // when to capture next
+	changes   []engine.Membership
+	leaving   []network.Leaving // not yet on record
+	seeded    bool              // what earlier processes captured is known
+	served    string            // node that was seen active last
+	checked   time.Time         // when the clocks were compared last
+	refusal   refusal
+	arrivals  chan struct{} // one place: changes came
+
+	littered bool      // something was added to its past since it was tidied
+	tidied   time.Time // when that was, zero for never
 
 	recoverAt time.Time // when a run that was cut off is tried again; zero for never
 
@@ -35,12 +52,13 @@ type dossier struct {
 	looked, nextLook, nextSticks time.Time // belong to the goroutine that attends
 }
 
-func newDossier(name string, nodes []Node, every time.Duration) *dossier {
+func newDossier(name string, nodes []Node, every time.Duration, rule cadence.Rule) *dossier {
 	return &dossier{
-		picture:  picture{name: name, nodes: nodes, every: every, past: newPast()},
+		picture:  picture{name: name, nodes: nodes, every: every, rule: rule, past: newPast()},
 		jobs:     make(chan *job, 1),
 		previews: make(chan func(context.Context)),
 		nudge:    make(chan struct{}, 1),
+		arrivals: make(chan struct{}, 1),
 		gone:     make(chan struct{}),
 	}
 }
@@ -53,7 +71,8 @@ func (f *dossier) soon() {
 	}
 }
 
-// putOff ends a look that is under way and asks no stick, for somebody who waits.
+// putOff ends a look that is under way and asks no stick, or a capture by schedule, for
+// somebody who waits.
 func (f *dossier) putOff() {
 	if f.stopLook != nil {
 		f.delayed = true
@@ -65,6 +84,7 @@ func (f *dossier) putOff() {
 func (f *dossier) remember(events []status.Event) {
 	for _, ev := range events {
 		f.keep(ev)
+		f.refusal.recall(ev)
 		switch ev.Type {
 		case status.EventProtection:
 			f.told, f.kept = ev.Is, ev.Is

@@ -1,6 +1,7 @@
 package desk_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
@@ -40,8 +43,19 @@ type fakeHome struct {
 	refuse                          error    // why nothing is begun
 	fail                            plan.Act // this step does not work
 	stuck                           error    // and neither does the way back
+	lost                            bool     // nobody can ask attic's stick: a failover takes a person's word
 	unreachable                     error    // an open run cannot even be looked at
 
+	backupTakes time.Duration
+	backupErr   error    // no backup of the stick can be made
+	captureErr  error    // nothing can be captured
+	memoryErr   error    // nothing can be put on record
+	refused     []string // why captures are refused
+	still       bool     // nothing changes between captures
+	captures    []taken
+	tell        func(engine.Membership)
+
+	accepted          []generation.Generation
 	looks, stickLooks int
 	using             bool
 	requests          []engine.Request
@@ -241,6 +255,12 @@ func (h *fakeHome) did(s plan.Step, p plan.Plan) {
 		h.active = slices.DeleteFunc(h.active, func(x string) bool { return x == s.Node })
 	case plan.ActStart:
 		h.active = append(h.active, s.Node)
+	case plan.ActFence: // a failover has no other stop
+		h.active = slices.DeleteFunc(h.active, func(x string) bool { return x == s.Node })
+	case plan.ActReadStick:
+		h.record.Seed = "whole"
+	case plan.ActWarm:
+		h.record.Sticks = map[string]network.StickRecord{s.Node: {Image: "warm", Generation: h.generation}}
 	case plan.ActRecord:
 		h.record.Active, h.record.Since = s.Node, time.Now()
 	}
@@ -324,9 +344,75 @@ func (e *fakeEngine) Switchover(ctx context.Context, r engine.Request, w engine.
 	return e.carryOut(ctx, r, w, e.planned(r.Network, r.To))
 }
 
-func (e *fakeEngine) Sync(ctx context.Context, r engine.Request, w engine.Watch) (engine.Synced, error) {
-	ended, err := e.carryOut(ctx, r, w, plan.Sync(r.Network, "attic", []string{"cellar"}))
-	return engine.Synced{Ended: ended}, err
+func (e *fakeEngine) Capture(ctx context.Context, r engine.CaptureRequest, w engine.Watch) (out engine.Captured, err error) {
+	var refused []string
+	var still bool
+	var takes time.Duration
+	e.set(r.Network, func(h *fakeHome) {
+		h.captures = append(h.captures, taken{time.Now(), r})
+		refused, still, takes = h.refused, h.still, 0
+		if err = h.captureErr; r.Live {
+			takes, err = h.backupTakes, cmp.Or(h.backupErr, h.captureErr)
+		}
+	})
+	if r.AcceptChange {
+		refused = nil
+	}
+	if late := e.pause(ctx, r.Network, takes); late != nil || err != nil {
+		return out, cmp.Or(late, err)
+	}
+	if refused != nil {
+		e.set(r.Network, func(h *fakeHome) {
+			h.generation++
+			out.Refused, out.Why, h.record.Refused = h.generation, refused, h.generation
+		})
+		return out, nil
+	}
+	if !still {
+		out.Ended, err = e.carryOut(ctx, engine.Request{Network: r.Network, Reason: r.Reason, AcceptChange: r.AcceptChange}, w,
+			plan.Sync(r.Network, "attic", 1, []plan.SyncStep{{Node: "cellar", Stage: true}}))
+	}
+	if err == nil && out.Err == nil {
+		e.set(r.Network, func(h *fakeHome) {
+			h.record.Captured, h.record.Refused = time.Now(), 0
+			if r.Live {
+				h.record.BackedUp = time.Now()
+			}
+			out.Generation = h.generation
+		})
+	}
+	return out, err
+}
+
+func (e *fakeEngine) pause(ctx context.Context, name string, d time.Duration) error {
+	defer e.use(name)()
+	return wait(ctx, d)
+}
+
+func (e *fakeEngine) NoteLeft(name string, l network.Leaving) (err error) {
+	e.set(name, func(h *fakeHome) {
+		known := slices.ContainsFunc(h.record.Left, func(x network.Leaving) bool { return x.IEEE == l.IEEE })
+		if err = h.memoryErr; err == nil && !known {
+			h.record.Left = append(h.record.Left, l)
+		}
+	})
+	return err
+}
+
+// Membership lets a test say what changes in a home; see changed.
+func (e *fakeEngine) Membership(name string, tell func(engine.Membership)) (cancel func()) {
+	e.set(name, func(h *fakeHome) { h.tell = tell })
+	return func() { e.set(name, func(h *fakeHome) { h.tell = nil }) }
+}
+
+func (e *fakeEngine) changed(name string, kind engine.MembershipKind, device zigbee.IEEE) {
+	get(e, name, func(h *fakeHome) func(engine.Membership) { return h.tell })(engine.Membership{Kind: kind, IEEE: device, At: time.Now()})
+}
+
+// A taken is a capture that was asked for.
+type taken struct {
+	at time.Time
+	engine.CaptureRequest
 }
 
 func (e *fakeEngine) StopNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
@@ -341,7 +427,57 @@ func (e *fakeEngine) StartNode(ctx context.Context, r engine.Request, w engine.W
 	return e.carryOut(ctx, r, w, plan.StartNode(r.Network, "attic", []string{"cellar"}, plan.DefaultTiming()))
 }
 
-func (e *fakeEngine) DryRun(ctx context.Context, net, to string) (plan.Plan, []engine.Explained, error) {
+func (e *fakeEngine) Seed(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p, _, _ := e.PlanSeed(ctx, r.Network)
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) PlanSeed(_ context.Context, net string) (plan.Plan, []engine.Explained, error) {
+	return plan.Seed(net, "attic", []string{"cellar"}, plan.DefaultTiming()), nil, get(e, net, func(h *fakeHome) error { return h.refuse })
+}
+
+func (e *fakeEngine) Restore(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p, _, _ := e.PlanRestore(ctx, r.Network, r.Generation)
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) PlanRestore(_ context.Context, net string, number int) (plan.Plan, []engine.Explained, error) {
+	return plan.Restore(net, "attic", []string{"cellar"}, number, plan.DefaultTiming()), nil, nil
+}
+
+func (e *fakeEngine) Failover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p, _, err := e.PlanFailover(ctx, r.Network, r.To, r.Confirmed)
+	if err != nil {
+		return engine.Ended{}, err
+	}
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) PlanFailover(_ context.Context, net, to, confirmed string) (plan.Plan, []engine.Explained, error) {
+	if get(e, net, func(h *fakeHome) bool { return h.lost }) && confirmed == "" {
+		return plan.Plan{}, nil, &engine.UnconfirmedError{Node: "attic", Why: "attic cannot be looked at, so its stick may be on air"}
+	}
+	p := plan.Failover(net, "attic", cmp.Or(to, "cellar"), nil, 1, confirmed, plan.DefaultTiming())
+	return p, nil, get(e, net, func(h *fakeHome) error { return h.refuse })
+}
+
+func (e *fakeEngine) WhyRefused(net string, number int) (why []string, err error) {
+	e.set(net, func(h *fakeHome) {
+		if why = h.refused; h.record.Refused != number || number == 0 {
+			err = &network.RefusedError{What: fmt.Sprintf("accept %d", number), Why: "that generation was not refused", Remedy: "there is nothing to do"}
+		}
+	})
+	return why, err
+}
+
+func (e *fakeEngine) Accept(net string, number int, by string) (generation.Generation, error) {
+	g := generation.Generation{Number: number, Refused: []string{"it was"}, Accepted: &generation.Accepted{By: by, At: time.Now()}}
+	e.set(net, func(h *fakeHome) { h.accepted, h.refused, h.record.Refused = append(h.accepted, g), nil, 0 })
+	return g, nil
+}
+
+func (e *fakeEngine) DryRun(ctx context.Context, r engine.Request) (plan.Plan, []engine.Explained, error) {
+	net, to := r.Network, r.To
 	defer e.use(net)()
 	if err := wait(ctx, time.Second); err != nil {
 		return plan.Plan{}, nil, err
@@ -350,7 +486,7 @@ func (e *fakeEngine) DryRun(ctx context.Context, net, to string) (plan.Plan, []e
 }
 
 func (e *fakeEngine) PlanSync(_ context.Context, net string) (plan.Plan, []engine.Explained, error) {
-	return plan.Sync(net, "attic", []string{"cellar"}), nil, get(e, net, func(h *fakeHome) error { return h.refuse })
+	return plan.Sync(net, "attic", 1, []plan.SyncStep{{Node: "cellar", Stage: true}}), nil, get(e, net, func(h *fakeHome) error { return h.refuse })
 }
 
 func (e *fakeEngine) PlanStop(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {

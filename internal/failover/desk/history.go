@@ -10,18 +10,26 @@ import (
 
 // A past is what the runs of a network have left.
 type past struct {
-	last        *status.Move             // begun last
-	moves       int                      // completed
-	outage      time.Duration            // of the last completed move
-	outages     map[string]time.Duration // the same by target
-	copies      map[string]copied        // what was staged last, by node
-	synced      time.Time                // when a sync last brought a copy anywhere
-	syncFailing bool                     // the last sync did not work
-	unfinished  string                   // run that has not ended, "" when none
+	last        *status.Move           // begun last
+	moves       int                    // completed
+	outages     map[rest]time.Duration // of the last completed run of each kind
+	copies      map[string]copied      // what was staged last, by node
+	synced      time.Time              // when a copy of what was on air was brought anywhere last
+	syncFailing bool                   // the last sync did not work
+	unfinished  string                 // run that has not ended, "" when none
 }
 
+// A rest tells runs apart by how long Zigbee rests in them. to is "" for any target.
+type rest struct {
+	kind        plan.Kind
+	fast, yield bool
+	to          string
+}
+
+func restOf(p plan.Plan, to string) rest { return rest{p.Kind, p.Fast, p.Yield, to} }
+
 func newPast() past {
-	return past{outages: map[string]time.Duration{}, copies: map[string]copied{}}
+	return past{outages: map[rest]time.Duration{}, copies: map[string]copied{}}
 }
 
 // add takes one run more, the newest, in the state it is in.
@@ -36,15 +44,20 @@ func (p *past) add(t *tale) {
 	}
 	for node, c := range t.copy {
 		p.copies[node] = c
-		if c.at.After(p.synced) {
+		if kind := t.run.Plan.Kind; c.at.After(p.synced) && kind != plan.KindFailover && kind != plan.KindRestore {
 			p.synced = c.at
 		}
 	}
-	switch t.run.Plan.Kind {
-	case plan.KindSync:
+	if t.run.Plan.Kind == plan.KindSync {
 		p.syncFailing = t.run.Outcome != plan.Completed
-	case plan.KindSwitchover:
+	}
+	if t.run.Plan.Kind.Moves() {
 		p.addMove(t.move())
+	}
+	if t.run.Outcome == plan.Completed && t.run.Outage > 0 {
+		for _, to := range []string{"", t.run.Plan.To} {
+			p.outages[restOf(t.run.Plan, to)] = t.run.Outage
+		}
 	}
 }
 
@@ -53,12 +66,8 @@ func (p *past) addMove(m status.Move) {
 		m.Outcome = plan.NeedsHelp
 	}
 	p.last = &m
-	if m.Outcome != plan.Completed {
-		return
-	}
-	p.moves++
-	if m.Outage > 0 {
-		p.outage, p.outages[m.To] = m.Outage, m.Outage
+	if m.Outcome == plan.Completed {
+		p.moves++
 	}
 }
 

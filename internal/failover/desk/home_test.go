@@ -2,6 +2,7 @@ package desk_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/plan"
@@ -37,13 +39,20 @@ func newHome(names ...string) *inmem.Home {
 // attended opens a desk before h; stop closes it.
 func attended(t *testing.T, h *inmem.Home, s *inmem.Stores, dir string) (d *desk.Desk, stop func()) {
 	t.Helper()
+	return scheduled(t, h, s, dir, cadence.Rule{})
+}
+
+// scheduled captures by that rule as well.
+func scheduled(t *testing.T, h *inmem.Home, s *inmem.Stores, dir string, rule cadence.Rule) (d *desk.Desk, stop func()) {
+	t.Helper()
 	held := holds.New(filepath.Join(dir, "holds"), durable.Disk{})
 	kept := events.New(filepath.Join(dir, "events"), durable.Disk{}, slog.New(slog.DiscardHandler))
 	c := engine.New(engine.Parts{
 		Networks: []engine.Network{{Name: "home", Nodes: h.Nodes(), Bridge: h.Bridge(), Timing: plan.DefaultTiming()}},
 		Journal:  s.Journal(), Shelf: s.Shelf(), Memory: s.Memory(), Held: held.Held, Log: slog.New(slog.DiscardHandler),
 	})
-	d = desk.New(desk.Parts{Engine: c, History: s.Journal(), Events: kept, Holds: held, Log: slog.New(slog.DiscardHandler)})
+	d = desk.New(desk.Parts{Engine: c, History: s.Journal(), Events: kept, Holds: held, Log: slog.New(slog.DiscardHandler),
+		Capture: rule, Membership: c.Membership})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
@@ -104,6 +113,89 @@ func TestWithTheRealEngine(t *testing.T) {
 		}
 		stop()
 		seen(t, h, d, "cellar", status.Protected)
+	})
+}
+
+// A host that is gone cannot be asked, so another node takes over on a person's word.
+func TestFailoverWithTheRealEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, dir := newHome("attic", "cellar"), inmem.NewStores(), t.TempDir()
+		d, stop := scheduled(t, h, s, dir, cadence.Default())
+		defer stop()
+		time.Sleep(time.Minute)
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Seed}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		seen(t, h, d, "attic", status.Protected)
+		attic := h.Host("attic")
+		attic.SetRunning(false)
+		attic.PowerCycleStick()
+		attic.SetAtBoot(false) // nobody could take that from it any more
+		attic.SetReachable(false)
+		time.Sleep(time.Minute)
+		p, err := d.Preview(t.Context(), desk.Request{Verb: desk.Failover})
+		if err != nil || !p.NeedsWord || p.Plan.From != "attic" || p.Plan.To != "cellar" {
+			t.Fatalf("preview %+v, %v", p, err)
+		}
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Failover}); err == nil || !strings.Contains(err.Error(), "attic cannot be looked at") {
+			t.Fatalf("without a word: %v", err)
+		}
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Failover, By: "Owner", Confirmed: "Owner says that it is unplugged"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		n := seen(t, h, d, "cellar", status.Unprotected)
+		if n.Moves != 1 || n.Last.To != "cellar" || n.Ended.Plan.Confirmed != "Owner says that it is unplugged" {
+			t.Errorf("%d moves, last %+v", n.Moves, n.Last)
+		}
+	})
+}
+
+// The real engine is asked by schedule and after a join, and what it captures is staged.
+func TestCapturesWithTheRealEngine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s, dir := newHome("attic", "cellar"), inmem.NewStores(), t.TempDir()
+		d, stop := scheduled(t, h, s, dir, cadence.Default())
+		defer stop()
+		time.Sleep(time.Minute)
+		n := seen(t, h, d, "attic", status.Degraded)
+		if len(n.Reasons) != 1 || !strings.Contains(n.Reasons[0].What, "never loaded") || !n.Nodes[1].Unloaded || n.Nodes[0].Unloaded {
+			t.Errorf("before the stick was loaded: %v", n.Reasons)
+		}
+		if _, err := d.Ask(t.Context(), desk.Request{Verb: desk.Seed, By: "Owner"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		n = seen(t, h, d, "attic", status.Protected)
+		if n.Nodes[1].Unloaded || n.Nodes[1].Stick.Generation != n.Generation || n.Moves != 0 || n.Last != nil {
+			t.Errorf("after it was: %+v", n.Nodes[1].Stick)
+		}
+		if n.BackedUp.IsZero() || n.Generation == 0 || len(n.Reasons) > 0 {
+			t.Errorf("after a minute: backed up %s, generation %d, %v", n.BackedUp, n.Generation, n.Reasons)
+		}
+		time.Sleep(3 * time.Minute)
+		h.Join(engine.BridgeDevice{IEEE: 0xa09, FriendlyName: "new", Type: "Router"})
+		h.Leave(0xa09)
+		joined := time.Now()
+		time.Sleep(time.Minute)
+		rec, err := s.Memory().Load("home")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !rec.BackedUp.After(joined) || len(rec.Left) != 0 || rec.Refused != 0 {
+			t.Errorf("a minute after a join: backed up %s before it, left %v, refused %d", joined.Sub(rec.BackedUp), rec.Left, rec.Refused)
+		}
+		h.SetFault(func(op string) error {
+			if op == "bridge.backup" {
+				return errors.New("the stick is slow")
+			}
+			return nil
+		})
+		time.Sleep(2 * time.Hour)
+		if n := seen(t, h, d, "attic", status.Protected); time.Since(n.Captured) > 6*time.Minute || time.Since(n.BackedUp) < time.Hour {
+			t.Errorf("without backups: captured %s ago, backed up %s ago", time.Since(n.Captured), time.Since(n.BackedUp))
+		}
 	})
 }
 

@@ -137,7 +137,7 @@ func TestStickAnswersAreCarriedOver(t *testing.T) {
 	}
 	found := false
 	for _, c := range silent.checks() {
-		found = found || c.ID == checkStick && !c.OK
+		found = found || c.ID == "stick-answers" && !c.OK
 	}
 	if !found {
 		t.Errorf("checks %v", silent.checks())

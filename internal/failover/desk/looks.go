@@ -31,7 +31,7 @@ func (d *Desk) Look(network string) {
 func (d *Desk) look(ctx context.Context, f *dossier) {
 	d.readHold(f)
 	began := time.Now()
-	sticks := !began.Before(f.nextSticks)
+	sticks := !began.Before(f.nextSticks) && !d.changing(f)
 	st, err := d.lookOnce(ctx, f, sticks)
 	now := time.Now()
 	f.looked = now
@@ -50,7 +50,7 @@ func (d *Desk) look(ctx context.Context, f *dossier) {
 		f.nextLook = now.Add(giveWay)
 		return
 	}
-	f.lookErr, f.settling = err, false
+	f.lookErr, f.settling, f.unlooked = err, false, false
 	if err != nil {
 		d.parts.Log.Warn("a look did not work", "network", f.name, "error", err)
 	} else {
@@ -66,12 +66,16 @@ func (d *Desk) lookOnce(ctx context.Context, f *dossier, sticks bool) (engine.St
 	ctx, cancel := context.WithTimeout(ctx, lookPatience)
 	defer cancel()
 	d.mu.Lock()
-	if f.delayed = f.job != nil || f.waiting > 0; f.delayed {
+	if f.delayed = f.wanted(); f.delayed {
 		d.mu.Unlock()
 		return engine.Status{}, context.Canceled
 	}
+	f.lookNo++
 	if !sticks {
 		f.stopLook = cancel
+		if !f.cadence.Owed.IsZero() {
+			d.cutLookSoon(f)
+		}
 	}
 	d.mu.Unlock()
 	defer func() {
@@ -80,6 +84,13 @@ func (d *Desk) lookOnce(ctx context.Context, f *dossier, sticks bool) (engine.St
 		f.stopLook = nil
 	}()
 	return d.parts.Engine.Look(ctx, f.name, sticks)
+}
+
+// changing says that a capture will begin soon, which must not wait for sticks.
+func (d *Desk) changing(f *dossier) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !f.cadence.FullOwed.IsZero()
 }
 
 // seen draws conclusions from a look that worked. d.mu is held.
@@ -95,6 +106,7 @@ func (d *Desk) seen(f *dossier, now time.Time) {
 			Fix: "stop all but the one that your devices answer"})
 	}
 	f.split = len(speakers) > 1
+	d.seenRecord(f, now)
 	switch open := f.sight.status.Unfinished; {
 	case open == "":
 		f.past.unfinished, f.openWhy, f.recoverAt = "", "", time.Time{}

@@ -191,6 +191,16 @@ func TestTwoNetworksAreIndependent(t *testing.T) {
 	})
 }
 
+// dark is how long the dark steps of a plan may take.
+func dark(p plan.Plan) (total time.Duration) {
+	for _, s := range p.Steps {
+		if s.Dark {
+			total += s.Budget
+		}
+	}
+	return total
+}
+
 func TestPreviews(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		e := newFake(t, "home")
@@ -206,6 +216,9 @@ func TestPreviews(t *testing.T) {
 			{"stop of the active", desk.Request{Verb: desk.Stop, To: "attic"}, desk.Interruption{Forever: true}, plan.KindStop},
 			{"stop of a stand-by", desk.Request{Verb: desk.Stop, To: "cellar"}, desk.Interruption{None: true}, plan.KindStop},
 			{"hold", desk.Request{Verb: desk.Hold}, desk.Interruption{None: true}, ""},
+			{"seed", desk.Request{Verb: desk.Seed}, desk.Interruption{Expected: 45 * time.Second, AtMost: dark(plan.Seed("home", "attic", []string{"cellar"}, plan.DefaultTiming()))}, plan.KindSeed},
+			{"failover", desk.Request{Verb: desk.Failover}, desk.Interruption{Expected: 30 * time.Second, AtMost: dark(plan.Failover("home", "attic", "cellar", nil, 1, "", plan.DefaultTiming()))}, plan.KindFailover},
+			{"restore", desk.Request{Verb: desk.Restore, Generation: 3}, desk.Interruption{Expected: 45 * time.Second, AtMost: dark(plan.Restore("home", "attic", nil, 3, plan.DefaultTiming()))}, plan.KindRestore},
 		} {
 			p, err := o.Preview(t.Context(), tt.r)
 			if err != nil || p.Interruption != tt.want || p.Plan.Kind != tt.kind || p.Request.Network != "home" {

@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"time"
 
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 )
@@ -19,6 +22,16 @@ type Parts struct {
 	// Nodes are those of each network, in the order of the configuration. They are
 	// shown before the first look, and a request that names another one is refused.
 	Nodes map[string][]Node
+	// Capture says when the running network is captured; the zero Rule: only when that
+	// is asked for.
+	Capture cadence.Rule
+	// Membership calls tell with every change of a network, from any goroutine, until
+	// cancel is called; nil: none is heard of.
+	Membership func(network string, tell func(engine.Membership)) (cancel func())
+	// Tidy removes what is old of a network's past; nil: nobody does. It is called when
+	// something was added, at most once an hour for each network, never twice at once, and
+	// may take its time. What it cannot do it tells itself.
+	Tidy func(network string)
 	// Every is how often each network is looked at, SticksEvery how often the sticks of
 	// stand-bys are asked as well. 0 takes 15 s and 10 min.
 	Every, SticksEvery time.Duration
@@ -38,14 +51,23 @@ type Engine interface {
 	Networks() []string
 	Look(ctx context.Context, net string, sticks bool) (engine.Status, error)
 	Switchover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
-	Sync(ctx context.Context, r engine.Request, w engine.Watch) (engine.Synced, error)
+	Capture(ctx context.Context, r engine.CaptureRequest, w engine.Watch) (engine.Captured, error)
+	NoteLeft(network string, l network.Leaving) error
+	WhyRefused(network string, number int) ([]string, error)
+	Accept(network string, number int, by string) (generation.Generation, error)
 	StopNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	StartNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Seed(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Failover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Restore(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Recover(ctx context.Context, net string, w engine.Watch) error
-	DryRun(ctx context.Context, net, to string) (plan.Plan, []engine.Explained, error)
+	DryRun(ctx context.Context, r engine.Request) (plan.Plan, []engine.Explained, error)
 	PlanSync(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanStop(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanStart(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanSeed(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
+	PlanFailover(ctx context.Context, net, to, confirmed string) (plan.Plan, []engine.Explained, error)
+	PlanRestore(ctx context.Context, net string, number int) (plan.Plan, []engine.Explained, error)
 }
 
 // A History is what the journal tells of runs; every engine.Journal is one.

@@ -4,9 +4,9 @@ import (
 	"slices"
 	"time"
 
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
-	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 )
 
@@ -15,6 +15,7 @@ type picture struct {
 	name  string
 	nodes []Node
 	every time.Duration
+	rule  cadence.Rule // of the captures
 
 	sight   sight
 	lookErr error
@@ -22,14 +23,17 @@ type picture struct {
 	hold    status.Hold
 	holdErr error
 
-	run      *tale  // under way, nil when none
-	doing    string // what was asked for and is not over, "" when nothing is
-	settling bool   // a run has ended since the last look
-	moved    bool   // a run has ended since the last look that worked
-	proven   string // node that this run has left on air, "" when not known
-	openWhy  string // why a run that was cut off could not be settled
-	ended    *status.Run
-	events   []status.Event // newest first
+	run        *tale  // under way, nil when none
+	doing      string // what was asked for and is not over, "" when nothing is
+	settling   bool   // a run has ended since the last look
+	moved      bool   // a run has ended since the last look that worked
+	proven     string // node that this run has left on air, "" when not known
+	unlooked   bool   // a capture is under way by schedule, or has ended since the last look
+	missed     string // why the last one did not work, "" when it did
+	refusedWhy string // what is said of a capture that was refused, "" when none was
+	openWhy    string // why a run that was cut off could not be settled
+	ended      *status.Run
+	events     []status.Event // newest first
 }
 
 // show makes the value that everybody is shown.
@@ -39,15 +43,19 @@ func (p picture) show(now time.Time) (status.Network, verdict) {
 		Name: p.name, At: p.sight.at, Took: p.sight.took, LookErr: p.lookErr,
 		Active: st.Active, Recorded: st.Record.Active, Since: st.Record.Since, Unproven: st.Record.Unproven,
 		Hold: p.hold, Generation: st.Generation, LastSync: p.synced(), Devices: -1,
+		Captured: st.Record.Captured, BackedUp: st.Record.BackedUp, Refused: st.Record.Refused,
 		Ended: p.ended, Last: p.past.last, Moves: p.past.moves, Events: slices.Clone(p.events),
 	}
 	if !p.sight.at.IsZero() {
 		n.Devices = st.Devices
-		n.Checks = p.sight.checks()
+		n.Checks, n.Coverage = p.sight.checks(), p.sight.coverage()
+		if c, ok := p.fresh(now); ok {
+			n.Checks = append(n.Checks, c)
+		}
 	}
 	if p.run != nil {
 		n.Run = p.run.shown()
-		if n.Run.Plan.Kind == plan.KindSwitchover {
+		if n.Run.Plan.Kind.Moves() {
 			m := p.run.move()
 			n.Last = &m
 		}
@@ -75,19 +83,23 @@ func (p picture) show(now time.Time) (status.Network, verdict) {
 // synced is when the last accepted copy was made. One that equals the last needs no
 // new number, and is as good.
 func (p picture) synced() time.Time {
-	if p.past.synced.After(p.sight.status.LastSync) {
-		return p.past.synced
+	at := p.sight.status.LastSync
+	for _, other := range []time.Time{p.past.synced, p.sight.status.Record.Captured} {
+		if other.After(at) {
+			at = other
+		}
 	}
-	return p.sight.status.LastSync
+	return at
 }
 
 func (p picture) situation(now time.Time, candidates []candidate) situation {
 	st := p.sight.status
 	s := situation{
 		now: now, looked: p.sight.at, every: p.every, lookErr: p.lookErr,
-		busy: p.doing != "", settling: p.settling, hold: p.hold, holdErr: p.holdErr, openWhy: p.openWhy,
+		busy: p.doing != "" || p.unlooked, settling: p.settling, hold: p.hold, holdErr: p.holdErr, openWhy: p.openWhy,
 		active: st.Active, speakers: p.sight.speakers(), checks: p.sight.checks(), candidates: candidates,
 		synced: p.synced(), unproven: st.Record.Unproven,
+		live: p.rule.On(), backedUp: st.Record.BackedUp, refused: st.Record.Refused, refusedWhy: p.refusedWhy,
 	}
 	if p.run != nil {
 		s.run = p.doing
@@ -117,12 +129,14 @@ func (p picture) showNodes(candidates []candidate) []status.Node {
 		n.Host, n.Service, n.Dongle, n.Radio = unlit, unlit, unlit, unlit
 		if !p.sight.at.IsZero() {
 			p.sight.lights(&n, expected)
+			p.sight.holdings(&n)
 		}
 		for _, s := range p.sight.status.Nodes {
 			if s.Name == n.Name {
 				n.Role = p.role(s)
 			}
 		}
+		n.Unloaded = n.Role == network.RoleStandby && n.Stick.Generation == 0 && p.sight.status.Record.Seed == ""
 		n.OutOfSync = n.Role == network.RoleStandby && p.past.copies[n.Name].generation < p.sight.status.Generation
 		n.CanTake, n.Why = p.canTake(x.Name, candidates)
 		out = append(out, n)

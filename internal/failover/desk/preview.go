@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -9,14 +10,19 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// usualOutage is what a switchover is expected to take when none was measured: most of
-// it is Zigbee2MQTT's own stop and start.
-const usualOutage = 45 * time.Second
+// What runs are expected to take when none was measured. Most of it is Zigbee2MQTT's own
+// stop and start; a fast switchover spares the closing backup and whatever asks a stick.
+const (
+	usualOutage   = 45 * time.Second
+	usualFast     = 5 * time.Second
+	usualYield    = usualOutage + 20*time.Second // Zigbee2MQTT restores its backup
+	usualTakeover = 30 * time.Second             // of a failover, from its begin
+)
 
 // Preview says what r would do now. It waits for a look at the network that is under
 // way, since two looks at one stick disturb each other.
 func (d *Desk) Preview(ctx context.Context, r Request) (Preview, error) {
-	r.By = oneLine(r.By)
+	r.By, r.Confirmed = oneLine(r.By), oneLine(r.Confirmed)
 	f, err := d.find(&r)
 	if err != nil {
 		return Preview{}, err
@@ -68,7 +74,18 @@ func (d *Desk) inQuiet(ctx context.Context, f *dossier, r Request) (p Preview, e
 }
 
 func (d *Desk) preview(ctx context.Context, f *dossier, r Request) (Preview, error) {
-	p, steps, err := d.planOf(ctx, r)
+	out := Preview{Request: r, Interruption: Interruption{None: true}}
+	var err error
+	if r.Verb == Accept {
+		out.Why, err = d.parts.Engine.WhyRefused(r.Network, r.Generation)
+		return out, err
+	}
+	out.Plan, out.Steps, err = d.planOf(ctx, r)
+	if _, unconfirmed := errors.AsType[*engine.UnconfirmedError](err); unconfirmed && r.Confirmed == "" {
+		out.NeedsWord = true
+		out.Plan, out.Steps, err = d.parts.Engine.PlanFailover(ctx, r.Network, r.To, "a person has confirmed that it has no power")
+		out.Plan.Confirmed = ""
+	}
 	if errors.Is(err, engine.ErrAlreadyActive) {
 		err = asRefusal(newJob(r), err)
 	}
@@ -77,12 +94,19 @@ func (d *Desk) preview(ctx context.Context, f *dossier, r Request) (Preview, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Preview{Request: r, Plan: p, Steps: steps, Interruption: interruption(p, f.past)}, nil
+	out.Interruption = interruption(out.Plan, f.past)
+	return out, nil
 }
 
 func (d *Desk) planOf(ctx context.Context, r Request) (plan.Plan, []engine.Explained, error) {
 	e := d.parts.Engine
 	switch r.Verb {
+	case Seed:
+		return e.PlanSeed(ctx, r.Network)
+	case Failover:
+		return e.PlanFailover(ctx, r.Network, r.To, r.Confirmed)
+	case Restore:
+		return e.PlanRestore(ctx, r.Network, r.Generation)
 	case Stop:
 		return e.PlanStop(ctx, r.Network, r.To)
 	case Start:
@@ -90,7 +114,7 @@ func (d *Desk) planOf(ctx context.Context, r Request) (plan.Plan, []engine.Expla
 	case Sync:
 		return e.PlanSync(ctx, r.Network)
 	}
-	return e.DryRun(ctx, r.Network, r.To)
+	return e.DryRun(ctx, r.engineRequest())
 }
 
 // interruption is how long a plan is expected to leave the home without Zigbee.
@@ -106,15 +130,23 @@ func interruption(p plan.Plan, before past) Interruption {
 		return Interruption{None: true}
 	case p.Kind == plan.KindStop:
 		return Interruption{Forever: true}
-	case p.Kind != plan.KindSwitchover:
+	case p.Kind == plan.KindStart:
 		return out
 	}
-	out.Expected, out.Measured = before.outages[p.To], true
-	if out.Expected == 0 {
-		out.Expected = before.outage
-	}
-	if out.Expected == 0 {
-		out.Expected, out.Measured = usualOutage, false
-	}
+	out.Expected = cmp.Or(before.outages[restOf(p, p.To)], before.outages[restOf(p, "")])
+	out.Measured = out.Expected > 0
+	out.Expected = cmp.Or(out.Expected, usual(p))
 	return out
+}
+
+func usual(p plan.Plan) time.Duration {
+	switch {
+	case p.Kind == plan.KindFailover:
+		return usualTakeover
+	case p.Fast:
+		return usualFast
+	case p.Yield:
+		return usualYield
+	}
+	return usualOutage
 }

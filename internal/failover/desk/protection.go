@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// oldCopy is how old the last accepted copy may be before somebody should know.
+	// oldCopy is how old the last accepted copy may be before the network counts as less
+	// protected. That it is older than it should be is told much earlier; see fresh.
 	oldCopy = 24 * time.Hour
 	// missedLooks is how many looks may be missing before nothing is known any more.
 	missedLooks = 3
@@ -38,6 +39,11 @@ type situation struct {
 	candidates []candidate
 	synced     time.Time // last accepted copy
 	unproven   string    // what could not be proven when the active took over
+
+	live       bool      // the running stick is backed up on schedule
+	backedUp   time.Time // when that was done last
+	refused    int       // number of a capture that was refused, 0 when none was
+	refusedWhy string
 }
 
 // A verdict is how well a network is protected, and why not better.
@@ -141,6 +147,14 @@ func (s situation) slight() []status.Reason {
 		out = append(out, status.Reason{What: "no copy of the data was made yet", Fix: "sync now"})
 	case s.now.Sub(s.synced) > oldCopy:
 		out = append(out, status.Reason{What: fmt.Sprintf("the last copy of the data is %.0f hours old", s.now.Sub(s.synced).Hours()), Fix: "sync now"})
+	case s.live && s.backedUp.IsZero():
+		out = append(out, status.Reason{Node: s.active, What: "no backup of the running stick was made yet", Fix: "sync now"})
+	case s.live && s.now.Sub(s.backedUp) > oldCopy:
+		out = append(out, status.Reason{Node: s.active, Fix: "sync now",
+			What: fmt.Sprintf("the last backup of the running stick is %.0f hours old", s.now.Sub(s.backedUp).Hours())})
+	}
+	if s.refused != 0 {
+		out = append(out, status.Reason{Node: s.active, What: s.refusedWhy, Fix: acceptFix(s.refused)})
 	}
 	if s.unproven != "" {
 		out = append(out, status.Reason{Node: s.active, What: "when it took over, not all could be proven: " + s.unproven,

@@ -69,6 +69,13 @@ func TestJudge(t *testing.T) {
 		}, status.Degraded, "", "space fails"},
 		{"is degraded without a copy", func(s *situation) { s.synced = time.Time{} }, status.Degraded, "", "no copy"},
 		{"is degraded when the copy is a day old", func(s *situation) { s.synced = s.now.Add(-25 * time.Hour) }, status.Degraded, "", "25 hours"},
+		{"asks for no backup of the stick where none is made on schedule", func(s *situation) { s.live = false }, status.Protected, "", ""},
+		{"is degraded without a backup of the stick", func(s *situation) { s.live = true }, status.Degraded, "", "no backup of the running stick"},
+		{"bears with a backup of some hours ago", func(s *situation) { s.live, s.backedUp = true, s.now.Add(-23*time.Hour) }, status.Protected, "", ""},
+		{"is degraded when the backup is a day old", func(s *situation) { s.live, s.backedUp = true, s.now.Add(-26*time.Hour) }, status.Degraded, "", "26 hours"},
+		{"is degraded when a capture was refused, and says which to accept", func(s *situation) {
+			s.refused, s.refusedWhy = 7, "a capture of attic was refused: devices are gone"
+		}, status.Degraded, "", "devices are gone"},
 		{"is degraded when the last move is unproven", func(s *situation) { s.unproven = "no device could be asked" }, status.Degraded, "", "no device could be asked"},
 		{"is not troubled by an interview", func(s *situation) {
 			s.candidates[0].failing = []readiness.Check{fails("interview", "attic")}

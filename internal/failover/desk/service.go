@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"z2mha/internal/failover/cadence"
 	"z2mha/internal/failover/status"
 )
 
@@ -24,6 +25,7 @@ type Desk struct {
 	news  *news
 	ready chan struct{}
 	dirty chan struct{} // one place
+	sweep chan struct{} // one place: something is to be tidied
 
 	mu      sync.Mutex
 	files   map[string]*dossier
@@ -37,9 +39,9 @@ var _ Service = (*Desk)(nil)
 func New(p Parts) *Desk {
 	p = p.withDefaults()
 	d := &Desk{parts: p, order: p.Engine.Networks(), news: newNews(p.Events, p.Log), ready: make(chan struct{}),
-		dirty: make(chan struct{}, 1), files: map[string]*dossier{}, changed: make(chan struct{})}
+		dirty: make(chan struct{}, 1), sweep: make(chan struct{}, 1), files: map[string]*dossier{}, changed: make(chan struct{})}
 	for _, name := range d.order {
-		d.files[name] = newDossier(name, p.Nodes[name], p.Every)
+		d.files[name] = newDossier(name, p.Nodes[name], p.Every, p.Capture)
 	}
 	return d
 }
@@ -66,6 +68,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	over := make(chan struct{})
 	others.Go(d.news.run)
 	others.Go(func() { d.announce(over) })
+	others.Go(func() { d.tidyUp(over) })
 	networks.Go(func() { <-ctx.Done() })
 	for _, f := range d.files {
 		networks.Go(func() { d.attend(ctx, f) })
@@ -99,6 +102,7 @@ func (d *Desk) prepare(name string) {
 // looks, previews and runs never meet.
 func (d *Desk) attend(ctx context.Context, f *dossier) {
 	defer d.closeUp(f)
+	defer d.hearken(f)()
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for ctx.Err() == nil {
@@ -106,6 +110,8 @@ func (d *Desk) attend(ctx context.Context, f *dossier) {
 		case <-ctx.Done():
 		case j := <-f.jobs:
 			d.carryOut(ctx, f, j)
+		case <-f.arrivals:
+			d.takeIn(f)
 		case do := <-f.previews:
 			do(ctx)
 		case <-f.nudge:
@@ -124,6 +130,11 @@ func (d *Desk) due(ctx context.Context, f *dossier) {
 		d.carryOut(ctx, f, j)
 		return
 	}
+	d.takeIn(f)
+	if kind, why := d.capturable(f, now); kind != cadence.None {
+		d.capture(ctx, f, kind, why)
+		return
+	}
 	if !now.Before(f.nextLook) {
 		d.look(ctx, f)
 	}
@@ -132,10 +143,14 @@ func (d *Desk) due(ctx context.Context, f *dossier) {
 func (d *Desk) wakeAt(f *dossier) time.Time {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if f.recoverAt.IsZero() {
-		return f.nextLook
+	at := f.nextLook
+	if !f.recoverAt.IsZero() {
+		at = earlier(at, f.recoverAt)
 	}
-	return earlier(f.nextLook, f.recoverAt)
+	if when, kind, _ := f.rule.Next(f.mayCapture()); kind != cadence.None {
+		at = earlier(at, when)
+	}
+	return at
 }
 
 func earlier(a, b time.Time) time.Time {

@@ -65,37 +65,15 @@ func outdated(was, is network.Observation) bool {
 }
 
 // assess judges the last look with the sticks' earlier answers in it. to may be "".
-func (s sight) assess(to string) readiness.Assessment {
-	views := slices.Clone(s.status.Views)
-	for i, v := range views {
-		if r, ok := s.sticks[v.Name]; ok && v.Stick == nil && v.StickErr == nil {
-			views[i].Stick, views[i].StickErr = r.state, r.err
-		}
-	}
-	return readiness.Assess(readiness.Input{Network: s.status.Network, To: to, Views: views, Bridge: s.status.Bridge,
-		Recorded: s.status.Record.Active, Now: s.at})
-}
+func (s sight) assess(to string) readiness.Assessment { return readiness.Assess(s.input(to)) }
 
 // checks are those of the last look, with what the sticks said before it.
-func (s sight) checks() []readiness.Check {
-	out := slices.Clone(s.status.Checks)
-	for _, c := range s.assess("").Checks {
-		if c.ID == checkStick && !has(out, c) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
+func (s sight) checks() []readiness.Check { return s.assess("").Checks }
 
 const (
-	checkStick      = "stick-answers"
 	checkUnfinished = "unfinished"
 	checkInterview  = "interview"
 )
-
-func has(list []readiness.Check, c readiness.Check) bool {
-	return slices.ContainsFunc(list, func(x readiness.Check) bool { return x.ID == c.ID && x.Node == c.Node })
-}
 
 // A candidate is a stand-by with what speaks against its taking over now.
 type candidate struct {
@@ -126,7 +104,7 @@ func (s sight) candidates() []candidate {
 func failing(checks []readiness.Check) []readiness.Check {
 	var out []readiness.Check
 	for _, c := range checks {
-		if !c.OK && c.ID != checkUnfinished {
+		if !c.OK && !c.Note && c.ID != checkUnfinished {
 			out = append(out, c)
 		}
 	}

@@ -65,6 +65,12 @@ func title(p plan.Plan) string {
 	switch p.Kind {
 	case plan.KindSwitchover:
 		return fmt.Sprintf("the move from %s to %s", p.From, p.To)
+	case plan.KindFailover:
+		return fmt.Sprintf("the failover from %s to %s", p.From, p.To)
+	case plan.KindSeed:
+		return fmt.Sprintf("the restart of %s that makes the stand-bys ready", p.From)
+	case plan.KindRestore:
+		return fmt.Sprintf("the return of %s to copy %d", p.From, p.Generation)
 	case plan.KindSync:
 		return "the sync from " + p.From
 	case plan.KindStop:
@@ -77,7 +83,7 @@ func title(p plan.Plan) string {
 
 // begun is the event of a run that has begun; false when its kind has none.
 func begun(r *status.Run) (status.Event, bool) {
-	if r.Plan.Kind != plan.KindSwitchover {
+	if !r.Plan.Kind.Moves() {
 		return status.Event{}, false
 	}
 	ev := about(r)
@@ -88,10 +94,10 @@ func begun(r *status.Run) (status.Event, bool) {
 // about fills in what every event of a run says.
 func about(r *status.Run) status.Event {
 	ev := status.Event{Run: r.ID, By: r.By, Cause: status.CauseManual}
-	switch r.Plan.Kind {
-	case plan.KindSwitchover:
+	switch kind := r.Plan.Kind; {
+	case kind.Moves():
 		ev.From, ev.To = r.Plan.From, r.Plan.To
-	case plan.KindSync:
+	case kind == plan.KindSync:
 		ev.From = r.Plan.From
 	default:
 		ev.Node = r.Plan.From
@@ -126,28 +132,36 @@ func completed(r *status.Run, took time.Duration, syncFailing bool) (status.Even
 	p := r.Plan
 	switch p.Kind {
 	case plan.KindSwitchover:
-		text := fmt.Sprintf("The network moved from %s to %s in %s", p.From, p.To, seconds(took))
-		if r.Outage > 0 {
-			text += fmt.Sprintf("; Zigbee rested for %s", seconds(r.Outage))
-		}
-		return status.EventSwitchoverCompleted, text + "."
+		return status.EventSwitchoverCompleted, fmt.Sprintf("The network moved from %s to %s in %s", p.From, p.To, seconds(took)) + rested(r)
+	case plan.KindFailover:
+		return status.EventSwitchoverCompleted, fmt.Sprintf("The network runs on %s, which took over from %s in %s.", p.To, p.From, seconds(took))
+	case plan.KindSeed:
+		return status.EventNodeStarted, fmt.Sprintf("Zigbee2MQTT on %s was restarted and its stick read whole, so that %s can be kept ready",
+			p.From, strings.Join(p.Others, " and ")) + rested(r)
+	case plan.KindRestore:
+		return status.EventNodeStarted, fmt.Sprintf("Copy %d is back on %s, and the network works through it", p.Generation, p.From) + rested(r)
 	case plan.KindStop:
 		return status.EventNodeStopped, fmt.Sprintf("Zigbee2MQTT on %s is stopped and its stick is silent.", p.From)
 	case plan.KindStart:
 		return status.EventNodeStarted, fmt.Sprintf("Zigbee2MQTT on %s runs and the network works through it.", p.To)
 	}
 	text := fmt.Sprintf("The data of %s was copied to %s.", p.From, strings.Join(p.Others, " and "))
-	if syncFailing {
-		return status.EventSyncRecovered, text
+	return syncedType(syncFailing), text
+}
+
+// rested ends a sentence with how long Zigbee rested.
+func rested(r *status.Run) string {
+	if r.Outage == 0 {
+		return "."
 	}
-	return status.EventSyncCompleted, text
+	return fmt.Sprintf("; Zigbee rested for %s.", seconds(r.Outage))
 }
 
 func failed(r *status.Run) status.EventType {
 	switch {
 	case r.Outcome == plan.NeedsHelp:
 		return status.EventNeedsHelp
-	case r.Plan.Kind == plan.KindSwitchover:
+	case r.Plan.Kind.Moves():
 		return status.EventSwitchoverFailed
 	case r.Plan.Kind == plan.KindSync:
 		return status.EventSyncFailed
@@ -159,10 +173,12 @@ func how(r *status.Run) string {
 	switch {
 	case r.Outcome == plan.NeedsHelp:
 		return "is not finished and a person must look"
-	case r.Outcome == plan.GivenUp && r.Plan.Kind == plan.KindSwitchover:
+	case r.Outcome == plan.GivenUp && comesBack(r.Plan.Kind):
 		return "was given up, and " + r.Plan.From + " was not touched"
-	case r.Outcome == plan.RolledBack && r.Plan.Kind == plan.KindSwitchover:
+	case r.Outcome == plan.RolledBack && comesBack(r.Plan.Kind):
 		return "was taken back, and " + r.Plan.From + " serves again"
+	case r.Plan.Kind == plan.KindFailover:
+		return "did not work, and nobody serves the home"
 	case r.Outcome == plan.RolledBack:
 		return "was taken back"
 	}

@@ -60,7 +60,7 @@ func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
 	}
 	var blob string
 	if err == nil {
-		blob, err = e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, got.Image.Encode())
+		blob, err = e.keepMemory(s.Node, got)
 	}
 	if err != nil {
 		return fmt.Sprintf("what it has used could not be kept (%v); a large margin is taken", err)
@@ -109,9 +109,9 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 	return append(saw, more...), err
 }
 
-// targetMayHaveSpoken: it was to start, or it was loaded and nobody watched since.
+// targetMayHaveSpoken: it was to start, or it could have and nobody watched since.
 func (e *execution) targetMayHaveSpoken() bool {
-	return e.prog.BegunAct(plan.ActStart) || (e.resumed && e.prog.BegunAct(plan.ActLoad))
+	return e.prog.BegunAct(plan.ActStart) || e.resumed && (e.prog.BegunAct(plan.ActLoad) || e.prog.BegunAct(plan.ActActivate))
 }
 
 // letItEnd waits for an old active that still runs, since the stop that this run
@@ -149,8 +149,8 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err != nil {
 		return nil, err
 	}
-	if _, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, now.Image.Encode()); err != nil {
-		return nil, fmt.Errorf("keep the image of the stick: %w", err)
+	if _, err := e.keepMemory(s.Node, now); err != nil {
+		return nil, err
 	}
 	img, err := e.wholeAgain(now.Image)
 	if err != nil {
@@ -160,19 +160,23 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(margin)
+	floors, err := e.floors(ctx, s.Node, margin)
 	if err != nil {
 		return nil, err
 	}
-	if err := img.Raise(floors); err != nil {
+	c, err := img.Counters()
+	if err == nil {
+		err = img.Raise(keepPace(floors, c.NWK))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
 	}
-	if err := e.willUse(img); err != nil {
+	if err := e.willUse(s.Node, img); err != nil {
 		return nil, err
 	}
 	e.raises++ // each try has an image of its own, so it is a run of its own
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-back-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: img,
-		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
+	rep, err := e.loadStick(ctx, x, s, network.StickLoad{Run: fmt.Sprintf("%s-back-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: img,
+		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()})
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +187,10 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 // off in mid-load, what it held when it was silenced, above both.
 func (e *execution) wholeAgain(now *nvimage.Image) (*nvimage.Image, error) {
 	img := now.Clone()
-	if now.Resumable() != nil {
+	if why := now.Resumable(); why != nil {
+		if e.facts.StickImage == "" { // a fast move reads nothing from it, and writes counters only
+			return nil, fmt.Errorf("what the old stick holds is not whole: %w", why)
+		}
 		source, err := e.image(e.facts.StickImage)
 		if err != nil {
 			return nil, err

@@ -24,10 +24,8 @@ func (e *execution) gates(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	in.AnyRevision = in.AnyRevision || copiesNothing(e.plan)
 	a := readiness.Assess(in)
-	if e.plan.Kind == plan.KindSync {
-		a = a.ForSync()
-	}
 	if err := a.Refusal(string(e.plan.Kind)); err != nil {
 		return nil, err
 	}
@@ -35,29 +33,8 @@ func (e *execution) gates(ctx context.Context, s plan.Step) ([]string, error) {
 		return nil, &network.RefusedError{What: string(e.plan.Kind), Why: fmt.Sprintf("%s was active and now %s is", s.Node, a.Active)}
 	}
 	saw := []string{fmt.Sprintf("%s is the only active node", a.Active)}
-	if e.plan.Kind == plan.KindSwitchover {
-		if err := e.revisionFits(ctx, in); err != nil {
-			return nil, err
-		}
-	}
 	more, err := e.takeBaseline(ctx)
 	return append(saw, more...), err
-}
-
-// revisionFits compares firmware before the home goes dark for nothing.
-func (e *execution) revisionFits(ctx context.Context, in readiness.Input) error {
-	info, err := e.net.Bridge.Refresh(ctx)
-	if err != nil || e.net.AnyRevision || info.Revision == 0 {
-		return err
-	}
-	for _, v := range in.Views {
-		if v.Name == e.plan.To && v.Stick != nil && v.Stick.Stick.Revision != info.Revision {
-			return &network.RefusedError{What: string(e.plan.Kind),
-				Why:    fmt.Sprintf("the stick of %s has firmware revision %d, that of %s has %d", e.plan.From, info.Revision, e.plan.To, v.Stick.Stick.Revision),
-				Remedy: fmt.Sprintf("flash revision %d onto the stick of %s, or allow it with `any_revision: true`", info.Revision, e.plan.To)}
-		}
-	}
-	return nil
 }
 
 func (e *execution) takeBaseline(ctx context.Context) ([]string, error) {
@@ -67,7 +44,7 @@ func (e *execution) takeBaseline(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	var saw []string
-	if info.PermitJoin && e.plan.Kind == plan.KindSwitchover {
+	if info.PermitJoin {
 		if err := b.CloseJoining(ctx); err != nil {
 			return nil, fmt.Errorf("close joining: %w", err)
 		}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -149,7 +150,13 @@ func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 		return []string{"the active node is not known to have started at boot"}, nil
 	}
 	if err == nil {
+		err = e.othersStayDown(ctx, s.Node)
+	}
+	if err == nil {
 		err = e.giveBoot(ctx, s.Node)
+	}
+	if errors.Is(err, errMute) {
+		return []string{err.Error()}, nil
 	}
 	if err != nil {
 		if e.facts.Unproven == "" {
@@ -159,6 +166,30 @@ func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 	return []string{"it starts at boot"}, nil
 }
+
+// othersStayDown keeps the start at boot from a second node: one that was lost in a
+// failover may have it still, and come back with the next power.
+func (e *execution) othersStayDown(ctx context.Context, node string) error {
+	if e.plan.Kind != plan.KindFailover && e.plan.Kind != plan.KindSync {
+		return nil
+	}
+	for _, name := range e.net.without(node) {
+		x, err := e.net.node(name)
+		if err != nil {
+			return err
+		}
+		switch o, err := observeSoon(ctx, x); {
+		case err != nil:
+			return fmt.Errorf("%s does not start at boot yet, since nobody can see whether %s does; the next sync that reaches it settles that", node, name)
+		case o.Enabled == "yes":
+			return fmt.Errorf("%s starts at boot, so %s does not; disable the service on %s, then sync", name, node, name)
+		}
+	}
+	return nil
+}
+
+// errMute is a service manager that is never asked about the boot.
+var errMute = errors.New("its service manager does not tell whether it starts at boot")
 
 func (e *execution) giveBoot(ctx context.Context, node string) error {
 	x, err := e.net.node(node)
@@ -171,6 +202,9 @@ func (e *execution) giveBoot(ctx context.Context, node string) error {
 	}
 	if !o.Active() {
 		return fmt.Errorf("%s does not run, so it shall not start at boot either", node)
+	}
+	if o.Enabled == "" {
+		return errMute
 	}
 	err = trySetBoot(ctx, x, true, func(o network.Observation) error {
 		if o.Enabled != "yes" {

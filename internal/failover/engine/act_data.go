@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,37 +11,89 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// copy captures the active's data and stages it on one stand-by.
+// copy brings data into a node's staging: what the active has now or, where the run has
+// a generation of its own, that.
 func (e *execution) copy(ctx context.Context, s plan.Step) ([]string, error) {
-	return e.captureAndStage(ctx, s, generation.Generation{})
+	switch {
+	case e.plan.Kind == plan.KindRestore:
+		return e.copyBack(ctx, s)
+	case e.plan.Generation != 0:
+		g, err := e.generation()
+		if err != nil {
+			return nil, err
+		}
+		return e.stage(ctx, s, g)
+	}
+	var saw []string
+	if e.plan.Fast || e.plan.Kind == plan.KindSeed {
+		took, err := e.c.backUp(ctx, e.net)
+		if err != nil {
+			return nil, err
+		}
+		saw = append(saw, fmt.Sprintf("Zigbee2MQTT has backed its coordinator up in %.1f s", took.Seconds()))
+	}
+	more, err := e.captureAndStage(ctx, s, generation.Generation{})
+	if err == nil && len(saw) > 0 {
+		err = e.noteBackup()
+	}
+	return append(saw, more...), err
+}
+
+// noteBackup takes note of the counter that the stick on air had saved just now.
+func (e *execution) noteBackup() error {
+	g, err := e.generation()
+	if err != nil || g.Summary.BackupCounter == 0 {
+		return err
+	}
+	return e.remember(func(r *network.Record) {
+		r.Captured = time.Now()
+		r.BackedUp = r.Captured
+		r.Odometer = r.Odometer.Captured(g.Summary.BackupCounter, r.Captured)
+	})
 }
 
 // finalCopy does the same once Zigbee2MQTT has saved everything and is gone; the
-// generation now includes the stick's memory.
+// generation now includes the stick's memory, if that was read.
 func (e *execution) finalCopy(ctx context.Context, s plan.Step) ([]string, error) {
 	return e.captureAndStage(ctx, s, generation.Generation{StickImage: e.facts.StickImage, Stick: e.facts.Stick})
 }
 
 func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generation.Generation) ([]string, error) {
-	from, err := e.net.node(e.plan.From)
+	g, err := e.capture(ctx, g)
+	if err == nil && e.plan.Yield && s.Act == plan.ActFinalCopy {
+		g, err = e.aboveFloor(ctx, g)
+	}
 	if err != nil {
 		return nil, err
 	}
-	to, err := e.net.node(s.Node)
+	return e.stage(ctx, s, g)
+}
+
+// capture reads the active's data, and gives it a number when it is what it should be.
+func (e *execution) capture(ctx context.Context, g generation.Generation) (generation.Generation, error) {
+	from, err := e.net.node(e.plan.From)
 	if err != nil {
-		return nil, err
+		return g, err
 	}
 	got, err := from.Capture(ctx, e.c.parts.Shelf)
 	if err != nil {
-		return nil, err
+		return g, err
 	}
-	if err := e.guard(got.Summary); err != nil {
-		return nil, err
+	g.Source, g.Reason, g.At = e.plan.From, string(e.plan.Kind), time.Now()
+	if why := e.unlikeBefore(got.Summary); len(why) > 0 {
+		return g, refusedCapture(e.plan.From, 0, why)
 	}
-	if err := e.recordServing(e.plan.From); err != nil {
-		return nil, err
+	g, err = e.c.take(e.net, g, got, e.plan.Accept)
+	if err != nil {
+		return g, err
 	}
-	g, err = e.number(g, got)
+	e.facts.Generation = g.Number
+	return g, e.recordServing(e.plan.From)
+}
+
+// stage puts a generation into a node's staging.
+func (e *execution) stage(ctx context.Context, s plan.Step, g generation.Generation) ([]string, error) {
+	to, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +102,13 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 		return nil, err
 	}
 	e.facts.Generation = g.Number
-	return staged(g, rep), nil
+	err = e.remember(func(r *network.Record) {
+		if r.Staged == nil {
+			r.Staged = map[string]network.StagedRecord{}
+		}
+		r.Staged[s.Node] = network.StagedRecord{Generation: g.Number, At: time.Now()}
+	})
+	return staged(g, rep), err
 }
 
 // recordServing puts on record who serves the home, which a person may have changed.
@@ -63,28 +120,8 @@ func (e *execution) recordServing(node string) error {
 	return e.remember(func(r *network.Record) { r.Active, r.Since, r.Unproven = node, time.Now(), "" })
 }
 
-// number gives a capture a generation, or finds the one it equals.
-func (e *execution) number(g generation.Generation, got network.Capture) (generation.Generation, error) {
-	g.Network, g.Source, g.Reason, g.At = e.net.Name, e.plan.From, string(e.plan.Kind), time.Now()
-	g.Files, g.Summary = got.Files, got.Summary
-	last, err := e.c.parts.Shelf.Latest(e.net.Name)
-	if err != nil && !errors.Is(err, generation.ErrNone) {
-		return g, err
-	}
-	if err == nil && last.Source == g.Source && last.Hash == g.ContentHash() {
-		return last, nil
-	}
-	g, err = e.c.parts.Shelf.Add(g)
-	if err != nil {
-		return g, fmt.Errorf("put the capture on the shelf: %w", err)
-	}
-	return g, nil
-}
-
-// guard refuses a capture that is less than the network that ran, or that tells of
-// another network than the last good one: a start on a wrong stick leaves just that.
-// The last good generation stays, and so does what is staged.
-func (e *execution) guard(s generation.Summary) error {
+// unlikeBefore says how a capture is less than the network that ran when this run began.
+func (e *execution) unlikeBefore(s generation.Summary) []string {
 	var why []string
 	if e.facts.Before != nil {
 		why = e.facts.Before.unlike(s)
@@ -94,18 +131,7 @@ func (e *execution) guard(s generation.Summary) error {
 	if key := e.facts.KeyFingerprint; key != "" && s.KeyFingerprint != "" && s.KeyFingerprint != key {
 		why = append(why, fmt.Sprintf("its network key (%s) is not the one on the stick (%s)", s.KeyFingerprint, key))
 	}
-	last, err := e.c.parts.Shelf.Latest(e.net.Name)
-	switch {
-	case err == nil && !e.plan.Accept:
-		why = append(why, s.Unlike(last.Summary)...)
-	case err != nil && !errors.Is(err, generation.ErrNone):
-		return err
-	}
-	if len(why) == 0 {
-		return nil
-	}
-	return &network.RefusedError{What: "the capture of " + e.plan.From, Why: strings.Join(why, ", "),
-		Remedy: fmt.Sprintf("look at the data directory and the stick of %s; if this is what you want, say so with --accept-change", e.plan.From)}
+	return why
 }
 
 func staged(g generation.Generation, rep network.StageReport) []string {
@@ -126,6 +152,9 @@ func (e *execution) promote(ctx context.Context, s plan.Step) ([]string, error) 
 		return nil, err
 	}
 	if err := x.Promote(ctx, e.plan.ID); err != nil {
+		return nil, err
+	}
+	if err := e.remember(func(r *network.Record) { delete(r.Staged, s.Node) }); err != nil {
 		return nil, err
 	}
 	return []string{fmt.Sprintf("generation %d is the data of %s; what was there is kept", e.facts.Generation, s.Node)}, nil

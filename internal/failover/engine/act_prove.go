@@ -28,7 +28,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 		return nil, err
 	}
 	watched := time.Now()
-	info, err := e.hear(ctx, s.Node, e.plan.Kind == plan.KindStart)
+	info, err := e.hear(ctx, s.Node, e.plan.To == e.plan.From)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +36,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 	if err := e.sameNetwork(ctx, info); err != nil {
 		return nil, err
 	}
-	if e.plan.Kind == plan.KindStart { // nobody was on air whom a device could have answered
+	if k := e.plan.Kind; k == plan.KindStart || k == plan.KindFailover { // nobody was on air whom a device could have answered
 		return e.proveStart(ctx, s, x, append(saw, "same network as on the stick"), watched)
 	}
 	saw = append(saw, fmt.Sprintf("same network, %d devices", len(e.facts.Before.Devices)))
@@ -199,5 +199,10 @@ func (e *execution) record(_ context.Context, s plan.Step) ([]string, error) {
 	if r.Active != s.Node {
 		return nil, &haltError{fmt.Errorf("the record says %q", r.Active)}
 	}
-	return []string{r.Active + " is the active node on record"}, nil
+	saw := []string{r.Active + " is the active node on record"}
+	if e.plan.Kind != plan.KindRestore {
+		return saw, nil
+	}
+	more, err := e.adopt()
+	return append(saw, more...), err
 }

@@ -36,11 +36,47 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 }
 
 func (e *execution) startTarget(ctx context.Context, x Node) (network.Observation, error) {
-	if age := time.Now().Round(0).Sub(e.facts.Loaded.Round(0)); age < 0 || age > freshLoad {
-		return network.Observation{}, fmt.Errorf("its stick was loaded %s ago, by the clock: too long for its counters to be trusted", age.Round(time.Second))
+	if err := e.stillFresh(); err != nil {
+		return network.Observation{}, err
+	}
+	if err := e.floorHolds(); err != nil {
+		return network.Observation{}, err
 	}
 	e.facts.Started = time.Now()
 	return e.startService(ctx, x)
+}
+
+// stillFresh says that the counters were chosen for about now. A stick that goes on with
+// its own memory, as a seed leaves it, steps over what it has used by itself.
+func (e *execution) stillFresh() error {
+	if e.plan.Kind == plan.KindSeed {
+		return nil
+	}
+	if age := time.Now().Round(0).Sub(e.facts.Loaded.Round(0)); age < 0 || age > freshLoad {
+		return fmt.Errorf("its stick was loaded %s ago, by the clock: too long for its counters to be trusted", age.Round(time.Second))
+	}
+	return nil
+}
+
+// floorHolds asks once more whether what was put onto the target is above everything
+// that the network may have used until now.
+func (e *execution) floorHolds() error {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || !e.prog.DoneAct(plan.ActActivate) {
+		return err
+	}
+	if on, ok := r.Sticks[e.plan.To]; ok && on.Reserved < e.facts.Floors.NWK {
+		return fmt.Errorf("its stick may start from frame counter %d, and at least %d is needed", on.Reserved, e.facts.Floors.NWK)
+	}
+	return nil
+}
+
+// forgetStick takes note that a stick is used from now on: what it holds will change.
+func forgetStick(r *network.Record, node string) {
+	if on, ok := r.Sticks[node]; ok {
+		on.Image, on.Writing, on.Generation, on.Trouble, on.TroubleFix = "", false, 0, "", ""
+		r.Sticks[node] = on
+	}
 }
 
 // startService starts Zigbee2MQTT unless it runs, and waits until it holds its stick.
@@ -55,6 +91,7 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 	}
 	err = e.remember(func(r *network.Record) {
 		delete(r.Silent, x.Name())
+		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
 	})
 	if err != nil {
@@ -100,6 +137,8 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
+	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
+		return e.confirmedSilent(err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}

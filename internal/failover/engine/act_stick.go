@@ -1,10 +1,9 @@
 package engine
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
@@ -31,9 +30,9 @@ func (e *execution) keepStick(ctx context.Context, s plan.Step) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	blob, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, got.Image.Encode())
+	blob, err := e.keepMemory(s.Node, got)
 	if err != nil {
-		return nil, fmt.Errorf("keep the image of the stick: %w", err)
+		return nil, err
 	}
 	e.facts.KeptImage, e.facts.KeptHash = blob, got.Image.Hash()
 	return []string{fmt.Sprintf("%s, %d items, kept", got.Stick, got.Image.Len())}, nil
@@ -53,15 +52,19 @@ func (e *execution) readStick(ctx context.Context, s plan.Step) ([]string, error
 	if err := e.isOurNetwork(got.Image); err != nil {
 		return nil, err
 	}
-	blob, err := e.c.parts.Shelf.KeepImage(e.net.Name, s.Node, got.Image.Encode())
+	blob, err := e.keepMemory(s.Node, got)
 	if err != nil {
-		return nil, fmt.Errorf("keep the image of the stick: %w", err)
+		return nil, err
 	}
 	counters, err := got.Image.Counters()
 	if err != nil {
 		return nil, err
 	}
-	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Captured(counters.NWK, time.Now()) }); err != nil {
+	err = e.remember(func(r *network.Record) {
+		r.Odometer = r.Odometer.Captured(counters.NWK, time.Now())
+		r.Seed, r.SeedStick = blob, got.Stick
+	})
+	if err != nil {
 		return nil, err
 	}
 	id, err := got.Image.Identity()
@@ -104,7 +107,7 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(linkMargin)
+	floors, err := e.floors(ctx, s.Node, linkMargin)
 	if err != nil {
 		return nil, err
 	}
@@ -112,11 +115,11 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)
 	}
-	if err := e.willUse(want); err != nil {
+	if err := e.willUse(s.Node, want); err != nil {
 		return nil, err
 	}
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: e.plan.ID + "-load", Want: want, From: e.facts.Stick,
-		AnyRevision: e.net.AnyRevision, ExpectBefore: e.facts.KeptHash}, progressOf(e.watch, s))
+	rep, err := e.loadStick(ctx, x, s, network.StickLoad{Run: e.plan.ID + "-load", Want: want, From: e.facts.Stick,
+		AnyRevision: e.net.AnyRevision, ExpectBefore: e.facts.KeptHash})
 	if err != nil {
 		return nil, err
 	}
@@ -124,36 +127,91 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	return loaded(rep, floors.NWK), nil
 }
 
+// reserve puts the counter of img on record before any stick holds it: from then on
+// somebody may start the network with it. Until it was read back nothing is believed of
+// the stick: a helper goes on writing also when this controller dies.
+func (e *execution) reserve(node string, img *nvimage.Image) error {
+	c, err := img.Counters()
+	if err != nil { // it counts for no network
+		c.NWK = 0
+	}
+	return e.rememberStick(node, func(r *network.StickRecord) { r.Reserved, r.Writing = max(r.Reserved, c.NWK), true })
+}
+
+// loadStick loads a stick and puts on record what it holds then, and what that took.
+func (e *execution) loadStick(ctx context.Context, x Node, s plan.Step, l network.StickLoad) (network.LoadReport, error) {
+	if err := e.reserve(s.Node, l.Want); err != nil {
+		return network.LoadReport{}, err
+	}
+	rep, err := x.LoadStick(ctx, l, progressOf(e.watch, s))
+	if err != nil {
+		// What it holds now is not known; reading it will tell.
+		return rep, errors.Join(err, e.rememberStick(s.Node, func(r *network.StickRecord) { r.Image = "" }))
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return rep, err
+	}
+	holds := l.Want.Clone()
+	if rep.Before != nil {
+		holds.Overtake(rep.Before)
+	}
+	if _, err := e.keepMemory(s.Node, network.StickImage{Stick: r.Sticks[s.Node].Stick, Image: holds}); err != nil {
+		return rep, err
+	}
+	return rep, e.wear(s.Node, rep.Written+rep.Deleted, rep.Bytes, rep.Boots)
+}
+
 func loaded(rep network.LoadReport, floor zigbee.FrameCounter) []string {
 	return []string{fmt.Sprintf("%d items written, %d deleted, %d were right already; all read back; frame counter at least %d; the stick says %s",
 		rep.Written, rep.Deleted, rep.Unchanged, floor, rep.State)}
 }
 
-// floors takes the floor of now from the odometer.
-func (e *execution) floors(margin uint32) (nvimage.Floors, error) {
-	r, err := e.c.parts.Memory.Load(e.net.Name)
-	return nvimage.Floors{NWK: r.Odometer.Floor(time.Now()), LinkMargin: margin}, err
+// floors takes the floor of now from the odometer, for a stick that is to start. It is
+// above what is reserved on every other stick: those are silent, but a person may have
+// started one meanwhile.
+func (e *execution) floors(ctx context.Context, node string, margin uint32) (nvimage.Floors, error) {
+	r, err := e.odometer(ctx)
+	return nvimage.Floors{NWK: floorFor(r, node, time.Now()), LinkMargin: margin}, err
+}
+
+// linksSince is the margin for link keys that were last known when the network's counter
+// stood at known: every frame under a link key is a frame of the network too.
+func linksSince(known zigbee.FrameCounter, f nvimage.Floors) uint32 {
+	return max(f.LinkMargin, uint32(f.NWK-min(known, f.NWK)))
+}
+
+// keepPace lifts the network's counter by what is added to link keys, where the stick
+// holds now: so no link key ever gains on it, which linksSince counts on.
+func keepPace(f nvimage.Floors, now zigbee.FrameCounter) nvimage.Floors {
+	f.NWK = max(f.NWK, now.Add(uint64(f.LinkMargin)))
+	return f
+}
+
+func floorFor(r network.Record, node string, now time.Time) zigbee.FrameCounter {
+	floor := r.Odometer.Floor(now)
+	for other, on := range r.Sticks {
+		if other != node && on.Reserved > 0 {
+			floor = max(floor, r.Odometer.FloorOver(on.Reserved, now))
+		}
+	}
+	return floor
 }
 
 // willUse records, before any stick holds it, that the counter of img may be used
 // on air. It may lie above the floor: a stick's own counter is never lowered.
-func (e *execution) willUse(img *nvimage.Image) error {
+func (e *execution) willUse(node string, img *nvimage.Image) error {
 	c, err := img.Counters()
 	if err != nil {
 		return err
 	}
-	return e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Activated(c.NWK, time.Now()) })
+	blob, err := e.c.parts.Shelf.KeepImage(e.net.Name, node, img.Encode())
+	if err != nil {
+		return fmt.Errorf("keep what will be used: %w", err)
+	}
+	return e.remember(func(r *network.Record) {
+		r.Odometer, r.Spoke = r.Odometer.Activated(c.NWK, time.Now()), blob
+	})
 }
 
-func (e *execution) image(blob string) (*nvimage.Image, error) {
-	r, err := e.c.parts.Shelf.Open(blob)
-	if err != nil {
-		return nil, fmt.Errorf("open a stick's image: %w", err)
-	}
-	defer r.Close()
-	var b bytes.Buffer
-	if _, err := io.Copy(&b, r); err != nil {
-		return nil, fmt.Errorf("read a stick's image: %w", err)
-	}
-	return nvimage.Parse(b.Bytes())
-}
+func (e *execution) image(blob string) (*nvimage.Image, error) { return e.c.image(blob) }

@@ -11,8 +11,12 @@ import (
 	"z2mha/internal/failover/plan"
 )
 
-// lookEvery is how often a node is looked at while something is awaited.
-const lookEvery = 500 * time.Millisecond
+const (
+	// lookEvery is how often a node is looked at while something is awaited.
+	lookEvery = 500 * time.Millisecond
+	// saveWait is how long Zigbee2MQTT may take to save when it is to end quickly.
+	saveWait = 2 * time.Second
+)
 
 // An action is how one kind of step acts. do ends with reading back what it did
 // and returns what it saw in plain words; undo likewise. Both look before they
@@ -41,6 +45,11 @@ var actions = map[plan.Act]action{
 	plan.ActEnable:    {do: (*execution).enable},
 	plan.ActReady:     {do: (*execution).readyToStart},
 	plan.ActRaise:     {do: (*execution).raiseOwn, undo: (*execution).wholeStick},
+	plan.ActWarm:      {do: (*execution).warm},
+	plan.ActActivate:  {do: (*execution).activate},
+	plan.ActDead:      {do: (*execution).dead},
+	plan.ActYield:     {do: (*execution).yield},
+	plan.ActRewrite:   {do: (*execution).rewrite, undo: (*execution).rewriteBack},
 }
 
 func actOf(a plan.Act) action {
@@ -60,12 +69,18 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	asked := x.StopService(ctx)
+	var saw []string
+	asked := error(nil)
+	if e.plan.Fast && !e.turning {
+		saw, asked = e.stopFast(ctx, x)
+	} else {
+		asked = x.StopService(ctx)
+	}
 	for {
 		o, err := x.Observe(ctx)
 		agreed := asked == nil || o.Service == network.ServiceStopped || o.Service == network.ServiceFailed
 		if err == nil && o.Stopped() && agreed {
-			return []string{fmt.Sprintf("no program holds %s or the data directory", o.TTY)}, nil
+			return append(saw, fmt.Sprintf("no program holds %s or the data directory", o.TTY)), nil
 		}
 		if sleep(ctx, lookEvery) != nil {
 			return nil, joinAsked(errors.Join(fmt.Errorf("%s did not stop in time (%s)", x.Name(), cmp.Or(o.WhyNotStopped(), "nothing runs any more")), err), asked)
@@ -76,13 +91,36 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 }
 
-// fence resets the stick: stopping Zigbee2MQTT alone leaves it on air.
-func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
-	x, err := e.net.node(s.Node)
+// stopFast ends Zigbee2MQTT as soon as it has saved. Its closing backup is one that was
+// just made.
+func (e *execution) stopFast(ctx context.Context, x Node) ([]string, error) {
+	r, err := x.StopFast(ctx, saveWait)
 	if err != nil {
 		return nil, err
 	}
-	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
+	if !r.Saved {
+		return []string{fmt.Sprintf("it was not seen to save within %s, so it was left to end by itself, which took %.1f s", saveWait, r.Took.Seconds())}, nil
+	}
+	return []string{fmt.Sprintf("it had saved after %.2f s and was gone after %.2f s", r.SaveTook.Seconds(), r.Took.Seconds())}, nil
+}
+
+// fence resets the stick: stopping Zigbee2MQTT alone leaves it on air. One that was
+// killed has nothing under way, so nothing has to settle.
+func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
+	if e.plan.Kind == plan.KindFailover {
+		return e.fenceLost(ctx, s)
+	}
+	if !e.plan.Fast {
+		if err := sleep(ctx, e.net.Timing.Settle); err != nil {
+			return nil, err
+		}
+	}
+	return e.resetStick(ctx, s)
+}
+
+func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
 		return nil, err
 	}
 	silence, err := x.Reset(ctx)
@@ -109,13 +147,7 @@ func (e *execution) silent(node string, got network.Silence) ([]string, error) {
 
 // remember changes the network's record on disk.
 func (e *execution) remember(change func(*network.Record)) error {
-	r, err := e.c.parts.Memory.Load(e.net.Name)
-	if err != nil {
-		return err
-	}
-	r.Network = e.net.Name
-	change(&r)
-	return e.c.parts.Memory.Save(r)
+	return e.c.remember(e.net.Name, change)
 }
 
 func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {

@@ -41,6 +41,11 @@ func bringUp(t *testing.T, h *inmem.Home, s *inmem.Stores) string {
 	if len(on) != 1 {
 		t.Fatalf("on air: %v", on)
 	}
+	if r, err := s.Memory().Load("home"); err == nil && r.BootOwed { // what the server does every few minutes
+		if _, err := c.Capture(context.Background(), engine.CaptureRequest{Live: true}, quiet); err != nil {
+			t.Fatalf("capture: %v", err)
+		}
+	}
 	return on[0]
 }
 
@@ -48,28 +53,87 @@ func bringUp(t *testing.T, h *inmem.Home, s *inmem.Stores) string {
 type story struct {
 	name string
 	do   func(c *engine.Controller)
+
+	home   func(t *testing.T) (*inmem.Home, *inmem.Stores) // aHome, when nil
+	before func(h *inmem.Home)                             // what happens to the home just before
+	// after is what a person does when it is over; started says that the target was to
+	// start.
+	after func(h *inmem.Home, started bool)
+	// every leaves tests out: one of so many is done.
+	every int
 }
 
+// begin makes the home of a story.
+func (st story) begin(t *testing.T) (*inmem.Home, *inmem.Stores) {
+	t.Helper()
+	home := st.home
+	if home == nil {
+		home = aHome
+	}
+	h, s := home(t)
+	if st.before != nil {
+		st.before(h)
+	}
+	return h, s
+}
+
+func (st story) end(h *inmem.Home, started bool) {
+	if st.after != nil {
+		st.after(h, started)
+	}
+}
+
+// sampled says whether the nth test of a story is done.
+func (st story) sampled(n, shift int) bool { return st.every == 0 || n%st.every == shift%st.every }
+
 var stories = []story{
-	{"switchover", func(c *engine.Controller) {
+	{name: "switchover", do: func(c *engine.Controller) {
 		_, _ = c.Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
 	}},
-	{"stop", func(c *engine.Controller) {
+	{name: "stop", do: func(c *engine.Controller) {
 		_, _ = c.StopNode(context.Background(), engine.Request{To: "attic"}, quiet)
 	}},
-	{"stop and start", func(c *engine.Controller) {
+	{name: "stop and start", do: func(c *engine.Controller) {
 		_, _ = c.StopNode(context.Background(), engine.Request{To: "attic"}, quiet)
 		time.Sleep(time.Hour)
 		_, _ = c.StartNode(context.Background(), engine.Request{}, quiet)
 	}},
-	{"stop of a stand-by", func(c *engine.Controller) {
+	{name: "stop of a stand-by", do: func(c *engine.Controller) {
 		_, _ = c.StopNode(context.Background(), engine.Request{To: "cellar"}, quiet)
 	}},
-	{"stop of both and start", func(c *engine.Controller) {
+	{name: "stop of both and start", do: func(c *engine.Controller) {
 		_, _ = c.StopNode(context.Background(), engine.Request{To: "attic"}, quiet)
 		_, _ = c.StopNode(context.Background(), engine.Request{To: "cellar"}, quiet)
 		_, _ = c.StartNode(context.Background(), engine.Request{}, quiet)
 	}},
+	{name: "fast switchover", home: warmHome, every: 5, do: func(c *engine.Controller) {
+		_, _ = c.Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
+	}},
+	{name: "sync", home: warmHome, every: 5, before: func(h *inmem.Home) {
+		time.Sleep(48 * time.Hour)
+		h.Join(newcomer)
+	}, do: func(c *engine.Controller) {
+		_, _ = c.Capture(context.Background(), engine.CaptureRequest{Live: true}, quiet)
+	}},
+	{name: "seed", every: 5, home: aNewHome, do: func(c *engine.Controller) {
+		_, _ = c.Seed(context.Background(), engine.Request{}, quiet)
+	}},
+	{name: "failover", every: 5, home: warmHome, before: func(h *inmem.Home) {
+		time.Sleep(48 * time.Hour)
+		lost(h, true)
+	}, do: func(c *engine.Controller) {
+		_, _ = c.Failover(context.Background(), engine.Request{To: "cellar", Confirmed: "it is unplugged"}, quiet)
+	}, after: func(h *inmem.Home, started bool) {
+		h.Host("attic").SetAtBoot(!started && len(h.OnAir()) == 0)
+		h.Host("attic").PowerOn()
+	}},
+	{name: "restore", every: 5, home: warmHome, before: func(h *inmem.Home) { time.Sleep(48 * time.Hour) }, do: func(c *engine.Controller) {
+		_, _ = c.Restore(context.Background(), engine.Request{Generation: 1}, quiet)
+	}},
+}
+
+func aNewHome(*testing.T) (*inmem.Home, *inmem.Stores) {
+	return newHome("attic", "cellar", "shed"), inmem.NewStores()
 }
 
 // aHome has been moved once and back, so that everything is on record.
@@ -84,11 +148,15 @@ func aHome(t *testing.T) (*inmem.Home, *inmem.Stores) {
 func TestControllerDiesInEveryStory(t *testing.T) {
 	for _, st := range stories {
 		for n := 1; ; n++ {
+			if !st.sampled(n, 0) {
+				continue
+			}
 			died := false
 			t.Run(fmt.Sprintf("%s-%02d", st.name, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					h, s := aHome(t)
-					count := 0
+					h, s := st.begin(t)
+					count, started := 0, false
+					h.SetFault(func(op string) error { started = started || op == "cellar.start"; return nil })
 					s.OnAppend = func(string, plan.Entry) error {
 						if count++; count >= n {
 							died = true
@@ -98,6 +166,7 @@ func TestControllerDiesInEveryStory(t *testing.T) {
 					}
 					st.do(controller(h, s))
 					s.OnAppend = nil
+					st.end(h, started)
 					time.Sleep(10 * time.Minute)
 					bootsAlone(t, h, bringUp(t, h, s))
 				})
@@ -112,12 +181,16 @@ func TestControllerDiesInEveryStory(t *testing.T) {
 func TestEveryOperationOfEveryStoryFails(t *testing.T) {
 	for _, st := range stories {
 		for n := 1; ; n++ {
+			if !st.sampled(n, 1) {
+				continue
+			}
 			failed := false
 			t.Run(fmt.Sprintf("%s-%02d", st.name, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					h, s := aHome(t)
-					count := 0
+					h, s := st.begin(t)
+					count, started := 0, false
 					h.SetFault(func(op string) error {
+						started = started || op == "cellar.start"
 						if count++; count == n {
 							failed = true
 							return fmt.Errorf("%w: %s", errFault, op)
@@ -126,6 +199,7 @@ func TestEveryOperationOfEveryStoryFails(t *testing.T) {
 					})
 					st.do(controller(h, s))
 					h.SetFault(nil)
+					st.end(h, started)
 					time.Sleep(10 * time.Minute)
 					bootsAlone(t, h, bringUp(t, h, s))
 				})

@@ -29,6 +29,50 @@ type Bridge interface {
 
 	// CloseJoining ends permit join and reports what bridge/info says then.
 	CloseJoining(ctx context.Context) error
+
+	// Backup makes Zigbee2MQTT save its database and write coordinator_backup.json from
+	// the stick while it runs, which takes 5 to 20 s, and returns when both are written.
+	// Calls at the same time share one backup, which may have begun before a change
+	// that came just before the later call.
+	Backup(ctx context.Context) error
+
+	// Watch calls tell with every change of the network that is heard from now on, in
+	// order, until cancel is called. tell must return quickly.
+	Watch(tell func(Membership)) (cancel func())
+}
+
+// A Membership is something that changed who belongs to the network, or what its
+// database or configuration holds of it.
+type Membership struct {
+	Kind MembershipKind
+	IEEE zigbee.IEEE // 0 when it is not about one device, or when that is not known
+	Name string      // friendly name of the device or group, as far as it is known
+	At   time.Time   // when it was heard
+}
+
+// A MembershipKind is what kind of change it was.
+type MembershipKind string
+
+const (
+	MemberJoined       MembershipKind = "joined"
+	MemberInterviewing MembershipKind = "interviewing" // an interview has begun; nothing is written yet
+	MemberInterviewed  MembershipKind = "interviewed"  // it has ended, well or not
+	// MemberLeft and MemberRemoved are the only evidence that a device is gone for good:
+	// the device said so itself, or somebody asked for it and Zigbee2MQTT agreed.
+	MemberLeft    MembershipKind = "left"
+	MemberRemoved MembershipKind = "removed"
+	MemberRenamed MembershipKind = "renamed"
+	MemberGroup   MembershipKind = "group"   // one was made, changed, renamed or removed
+	MemberOptions MembershipKind = "options" // of a device or of Zigbee2MQTT
+	// MemberChanged says that a list is not the one that was heard before. It comes beside
+	// the events above, and alone when they were missed. It proves no leave: an emptied
+	// database looks just like it.
+	MemberChanged MembershipKind = "changed"
+)
+
+// Gone says that m proves that a device is gone for good.
+func (m Membership) Gone() bool {
+	return (m.Kind == MemberLeft || m.Kind == MemberRemoved) && m.IEEE != 0
 }
 
 // BridgeState is a retained or fresh bridge/state.

@@ -41,7 +41,7 @@ func TestFirstActiveCanBeStartedAgain(t *testing.T) {
 			}
 		}},
 		{"after a sync", func(t *testing.T, h *inmem.Home, c *engine.Controller) {
-			if _, err := c.Sync(context.Background(), engine.Request{}, quiet); err != nil {
+			if _, err := c.Capture(context.Background(), engine.CaptureRequest{}, quiet); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -172,7 +172,7 @@ func TestStaleRecord(t *testing.T) {
 			c := controller(h, s)
 			completed(t, switchover(t, c, "cellar"))
 			byHand(h, "cellar", "attic")
-			if got, err := c.Sync(context.Background(), engine.Request{}, quiet); err != nil || got.Outcome != plan.Completed {
+			if got, err := c.Capture(context.Background(), engine.CaptureRequest{}, quiet); err != nil || got.Outcome != plan.Completed {
 				t.Fatalf("%s, %v, %v", got.Outcome, got.Err, err)
 			}
 			completed(t, oneNode(t, c.StopNode, "attic"))
@@ -353,7 +353,7 @@ func TestStartWithEmptiedData(t *testing.T) {
 		completed(t, switchover(t, c, "cellar"))
 		completed(t, oneNode(t, c.StopNode, "cellar"))
 		h.Devices = nil
-		startRefused(t, c, "", "devices are left")
+		startRefused(t, c, "", "holds no device")
 		if on := h.OnAir(); len(on) != 0 {
 			t.Fatalf("on air: %v", on)
 		}
@@ -526,8 +526,8 @@ func TestAnotherNetworkIsNeverOnRecord(t *testing.T) {
 		other.Set(nvimage.OSAL(nvimage.Nib), nib)
 		h.Host("cellar").SetNV(other)
 		h.Host("cellar").SetRunning(true)
-		if got, err := c.Sync(context.Background(), engine.Request{}, quiet); err != nil || got.Outcome != plan.GivenUp {
-			t.Fatalf("%s, %v, %v", got.Outcome, got.Err, err)
+		if got, err := c.Capture(context.Background(), engine.CaptureRequest{}, quiet); err != nil || got.Refused == 0 {
+			t.Fatalf("%+v, %v", got, err)
 		}
 		completed(t, oneNode(t, c.StopNode, "cellar"))
 		completed(t, oneNode(t, c.StartNode, ""))

@@ -26,7 +26,7 @@ func explain(n *Network, p plan.Plan) ([]Explained, error) {
 				x.Commands = append(x.Commands, fmt.Sprintf("%s: %s", c.node, line))
 			}
 		}
-		x.Commands = append(x.Commands, overMQTT(s)...)
+		x.Commands = append(x.Commands, overMQTT(p, s)...)
 		out = append(out, x)
 	}
 	return out, nil
@@ -75,12 +75,33 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 	case plan.ActKeepStick, plan.ActReadStick:
 		return on(s.Node, OpReadStick)
 	case plan.ActCopy, plan.ActFinalCopy:
+		if p.Generation != 0 && p.Kind != plan.KindRestore {
+			return on(s.Node, OpStage)
+		}
 		return append(on(p.From, OpCapture), on(s.Node, OpStage)...)
 	case plan.ActStop:
+		if p.Fast {
+			return on(s.Node, OpStopFast, OpObserve)
+		}
 		return on(s.Node, OpStop, OpObserve)
 	case plan.ActFence:
+		if p.Kind == plan.KindFailover {
+			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset)
+		}
 		return on(s.Node, OpReset)
-	case plan.ActLoad:
+	case plan.ActWarm:
+		return on(s.Node, OpObserve, OpPatchStick)
+	case plan.ActActivate:
+		return on(s.Node, OpObserve, OpPatchStick)
+	case plan.ActRewrite:
+		return on(s.Node, OpObserve, OpReadStick, OpLoadStick)
+	case plan.ActDead:
+		var out []call
+		for _, name := range n.names() {
+			out = append(out, on(name, OpObserve)...)
+		}
+		return out
+	case plan.ActLoad, plan.ActYield:
 		return on(s.Node, OpObserve, OpLoadStick)
 	case plan.ActPromote:
 		return on(s.Node, OpObserve, OpPromote)
@@ -97,8 +118,12 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 }
 
 // overMQTT tells what a step says on the broker.
-func overMQTT(s plan.Step) []string {
+func overMQTT(p plan.Plan, s plan.Step) []string {
 	switch s.Act {
+	case plan.ActCopy:
+		if p.Fast || p.Kind == plan.KindSeed {
+			return []string{"MQTT: bridge/request/backup, so that Zigbee2MQTT writes down what its stick holds"}
+		}
 	case plan.ActGates:
 		return []string{"MQTT: bridge/request/options with nothing to change, so that Zigbee2MQTT says who it is"}
 	case plan.ActWitness:

@@ -12,7 +12,6 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/engine"
-	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/world/inmem"
 )
@@ -264,7 +263,7 @@ func TestHelperStillWrites(t *testing.T) {
 func TestForeignNetworkIsNotSynced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHome("attic", "cellar"), inmem.NewStores()
-		if _, err := controller(h, s).Sync(context.Background(), engine.Request{}, quiet); err != nil {
+		if _, err := controller(h, s).Capture(context.Background(), engine.CaptureRequest{}, quiet); err != nil {
 			t.Fatal(err)
 		}
 		other := h.Host("attic").Stick()
@@ -273,15 +272,14 @@ func TestForeignNetworkIsNotSynced(t *testing.T) {
 		nib[36], nib[37] = 0x99, 0x99
 		other.Set(nvimage.OSAL(nvimage.Nib), nib)
 		h.Host("attic").SetNV(other)
-		got, err := controller(h, s).Sync(context.Background(), engine.Request{}, quiet)
-		var refused *network.RefusedError
-		if err = errors.Join(err, got.Err); !errors.As(err, &refused) || !strings.Contains(err.Error(), "PAN id") {
-			t.Fatalf("got %v, want a refusal that names the PAN id", err)
+		got, err := controller(h, s).Capture(context.Background(), engine.CaptureRequest{}, quiet)
+		if err != nil || got.Refused != 2 || !strings.Contains(strings.Join(got.Why, ", "), "PAN id") {
+			t.Fatalf("got %+v, %v, want a refusal that names the PAN id", got, err)
 		}
 		if g, err := s.Shelf().Latest("home"); err != nil || g.Number != 1 {
 			t.Fatalf("latest generation %d, %v; want the good one", g.Number, err)
 		}
-		if got, err := controller(h, s).Sync(context.Background(), engine.Request{AcceptChange: true}, quiet); err != nil || got.Outcome != plan.Completed {
+		if got, err := controller(h, s).Capture(context.Background(), engine.CaptureRequest{AcceptChange: true}, quiet); err != nil || got.Outcome != plan.Completed {
 			t.Fatalf("accepted, but %s: %v, %v", got.Outcome, got.Err, err)
 		}
 	})

@@ -22,7 +22,7 @@ func TestHoldWhileLooking(t *testing.T) {
 			return err
 		},
 		"sync": func(t *testing.T, c *engine.Controller) error {
-			_, err := c.Sync(t.Context(), engine.Request{}, quiet)
+			_, err := c.Capture(t.Context(), engine.CaptureRequest{}, quiet)
 			return err
 		},
 		"stop": func(t *testing.T, c *engine.Controller) error {

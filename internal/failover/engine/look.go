@@ -2,11 +2,10 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 
-	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/coverage"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/readiness"
 )
@@ -25,9 +24,12 @@ type Status struct {
 	Record  network.Record
 	Nodes   []NodeStatus
 	Checks  []readiness.Check
+	// Coverage is which failures the home survives, as far as this look can tell.
+	Coverage []coverage.Line
 
 	Views      []readiness.View
 	Bridge     *readiness.Bridge
+	Known      readiness.Known
 	Held       string    // who holds the network, in a sentence; "" when nobody does
 	Unfinished string    // run that was cut off, "" when none
 	Generation int       // of the last accepted copy, 0 when there is none
@@ -80,13 +82,9 @@ func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Statu
 	if err != nil {
 		return Status{}, err
 	}
-	rec, err := c.parts.Memory.Load(n.Name)
-	if err != nil {
-		return Status{}, err
-	}
 	a := readiness.Assess(in)
-	st := Status{Network: n.Name, Active: a.Active, Record: rec, Nodes: statuses(in, a.Active), Checks: a.Checks,
-		Views: in.Views, Bridge: in.Bridge, Unfinished: in.Unfinished, Devices: -1}
+	st := Status{Network: n.Name, Active: a.Active, Record: in.Record, Nodes: statuses(in, a.Active), Checks: a.Checks, Coverage: coverage.Of(in),
+		Views: in.Views, Bridge: in.Bridge, Known: in.Known, Unfinished: in.Unfinished, Devices: -1}
 	if in.Bridge != nil && in.Bridge.Err == nil {
 		st.Devices = in.Bridge.Devices
 	}
@@ -95,14 +93,9 @@ func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Statu
 			st.Held = err.Error() // as good as a hold
 		}
 	}
-	last, err := c.parts.Shelf.Latest(n.Name)
-	if err != nil && !errors.Is(err, generation.ErrNone) {
-		return Status{}, err
-	}
-	if err == nil {
-		st.Generation, st.LastSync = last.Number, last.At
-	}
-	return st, nil
+	last, err := c.newest(n)
+	st.Generation, st.LastSync = last.Number, last.At
+	return st, err
 }
 
 func statuses(in readiness.Input, active string) []NodeStatus {
@@ -148,7 +141,7 @@ func (c *Controller) Preflight(ctx context.Context, net, to string) (readiness.A
 // look gathers everything an assessment wants, all nodes at once. sticks says
 // whether to ask the sticks of nodes where nothing runs.
 func (c *Controller) look(ctx context.Context, n *Network, to string, sticks bool) (readiness.Input, error) {
-	rec, err := c.parts.Memory.Load(n.Name)
+	known, err := c.known(n)
 	if err != nil {
 		return readiness.Input{}, err
 	}
@@ -156,8 +149,8 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	if err != nil {
 		return readiness.Input{}, err
 	}
-	in := readiness.Input{Network: n.Name, To: to, Recorded: rec.Active, Unfinished: run, Now: time.Now(),
-		Views: make([]readiness.View, len(n.Nodes))}
+	in := readiness.Input{Network: n.Name, To: to, Recorded: known.Record.Active, Unfinished: run, Now: time.Now(),
+		Views: make([]readiness.View, len(n.Nodes)), Known: known}
 	asking, stop := context.WithTimeout(ctx, bridgePatience)
 	defer stop()
 	var views, bridge sync.WaitGroup
@@ -194,6 +187,7 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 	v.Observed = &o
 	if stick && !o.Runs() && o.TTYPresent {
 		s, err := x.InspectStick(ctx)
+		v.StickAt = time.Now()
 		if err != nil {
 			v.StickErr = err
 		} else {
@@ -208,7 +202,8 @@ func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {
 	if err != nil {
 		return &readiness.Bridge{Err: err}
 	}
-	out := &readiness.Bridge{Node: info.Node, Version: info.Version, PermitJoin: info.PermitJoin}
+	out := &readiness.Bridge{At: info.At, Node: info.Node, Version: info.Version, PermitJoin: info.PermitJoin,
+		Coordinator: info.Coordinator, PanID: info.PanID, ExtPanID: info.ExtPanID, Channel: info.Channel, Revision: info.Revision}
 	devices, err := b.Devices(ctx, time.Time{})
 	if err != nil {
 		out.Err = err

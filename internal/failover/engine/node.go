@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"io"
+	"time"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/odometer"
 )
 
 // A Node is one Zigbee2MQTT host with its stick. There is one implementation over
@@ -24,6 +27,12 @@ type Node interface {
 	StopService(ctx context.Context) error
 	StartService(ctx context.Context) error
 
+	// StopFast ends Zigbee2MQTT as soon as it has saved its state and database, without
+	// the closing backup that takes 5 to 20 s. When they are not seen saved within
+	// budget nobody is killed: then it is a StopService. It ends by looking: without an
+	// error the process is gone and the stick is free.
+	StopFast(ctx context.Context, budget time.Duration) (network.FastStop, error)
+
 	// SetAutostart asks the service manager to start Zigbee2MQTT at boot, or not to;
 	// Observe tells whether it does. Where there is no way to ask it does nothing.
 	SetAutostart(ctx context.Context, on bool) error
@@ -40,9 +49,24 @@ type Node interface {
 	// ReadStick reads the whole memory of a stick in HOLD.
 	ReadStick(ctx context.Context, progress Progress) (network.StickImage, error)
 
+	// ReadStickKnown is ReadStick for a stick whose layout is that of known, in fewer
+	// exchanges. It sees whatever differs, but for a new item outside of the tables.
+	ReadStickKnown(ctx context.Context, known *nvimage.Image, progress Progress) (network.StickImage, error)
+
 	// LoadStick makes a parked stick hold load.Want: it keeps what was there,
 	// writes differences, reads back and returns the stick to HOLD.
 	LoadStick(ctx context.Context, load network.StickLoad, progress Progress) (network.LoadReport, error)
+
+	// PatchStick brings a parked stick from p.Known to p.Want, having looked whether it
+	// is the one that is known: if not, the error wraps network.ErrStickChanged. A patch
+	// that was cut off is taken up again by the same patch under the same run.
+	PatchStick(ctx context.Context, p network.StickPatch, progress Progress) (network.PatchReport, error)
+
+	// KeepOdometer puts a copy of a network's odometer on the node; Odometer reads it
+	// back. Where there is none it returns the zero Odometer and no error, which knows
+	// nothing; a damaged copy is an error.
+	KeepOdometer(ctx context.Context, network string, o odometer.Odometer) error
+	Odometer(ctx context.Context, network string) (odometer.Odometer, error)
 
 	// Capture reads the data directory twice-stable, puts new content into depot
 	// and checks that Zigbee2MQTT could start from it.
@@ -70,20 +94,25 @@ type Progress func(what string, done, total int)
 type Op string
 
 const (
-	OpObserve   Op = "observe"
-	OpStop      Op = "stop"
-	OpStart     Op = "start"
-	OpEnable    Op = "enable"
-	OpDisable   Op = "disable"
-	OpInspect   Op = "inspect"
-	OpPark      Op = "park"
-	OpReset     Op = "reset"
-	OpReadStick Op = "read-stick"
-	OpLoadStick Op = "load-stick"
-	OpCapture   Op = "capture"
-	OpStage     Op = "stage"
-	OpPromote   Op = "promote"
-	OpUnpromote Op = "unpromote"
+	OpObserve      Op = "observe"
+	OpStop         Op = "stop"
+	OpStopFast     Op = "stop-fast"
+	OpStart        Op = "start"
+	OpEnable       Op = "enable"
+	OpDisable      Op = "disable"
+	OpInspect      Op = "inspect"
+	OpPark         Op = "park"
+	OpReset        Op = "reset"
+	OpReadStick    Op = "read-stick"
+	OpReadKnown    Op = "read-known"
+	OpLoadStick    Op = "load-stick"
+	OpPatchStick   Op = "patch-stick"
+	OpCapture      Op = "capture"
+	OpStage        Op = "stage"
+	OpPromote      Op = "promote"
+	OpUnpromote    Op = "unpromote"
+	OpKeepOdometer Op = "keep-odometer"
+	OpOdometer     Op = "odometer"
 )
 
 // A Depot keeps file contents under their SHA-256 (lower-case hex).

@@ -8,6 +8,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/plan"
@@ -172,11 +173,31 @@ func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.guard(got.Summary); err != nil {
+	if err := e.likeLast(got, s.Node); err != nil {
 		return nil, err
 	}
-	e.facts.Data = &got.Summary
+	data := got.Summary
+	data.Members = nil // every step's line in the journal would list them
+	e.facts.Data = &data
 	return []string{fmt.Sprintf("nobody is active; the data of %s is whole, %d devices", s.Node, got.Summary.Devices)}, nil
+}
+
+// likeLast refuses data that tells of another network than the last good generation, or
+// of less, unless a person takes it.
+func (e *execution) likeLast(got network.Capture, node string) error {
+	last, err := e.c.newest(e.net)
+	if err != nil || e.plan.Accept {
+		return err
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return err
+	}
+	if why := generation.Judge(last, generation.Generation{Files: got.Files, Summary: got.Summary}, r.Gone()); len(why) > 0 {
+		return &network.RefusedError{What: "the data of " + node, Why: strings.Join(why, ", "),
+			Remedy: fmt.Sprintf("look at the data directory of %s; if this is what you want, say so with --accept-change", node)}
+	}
+	return nil
 }
 
 // raiseOwn lifts the counters of the stick that is about to start again. Nobody knows
@@ -219,24 +240,62 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Held(counters.NWK) }); err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(margin)
+	floors, err := e.floors(ctx, s.Node, margin)
 	if err != nil {
 		return nil, err
 	}
-	want, err := nvimage.Successor(img, now.Image, floors)
+	if e.plan.Kind == plan.KindStart { // another stick may have spoken since this one did
+		img = img.Clone()
+		floors.LinkMargin = max(linksSince(counters.NWK, floors), e.overtakeOthers(ctx, s, img))
+	}
+	want, err := nvimage.Successor(img, now.Image, keepPace(floors, counters.NWK))
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)
 	}
-	if err := e.willUse(want); err != nil {
+	if err := e.willUse(s.Node, want); err != nil {
 		return nil, err
 	}
 	e.raises++ // each try has an image of its own, so it is a run of its own
-	rep, err := x.LoadStick(ctx, network.StickLoad{Run: fmt.Sprintf("%s-raise-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: want,
-		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()}, progressOf(e.watch, s))
+	rep, err := e.loadStick(ctx, x, s, network.StickLoad{Run: fmt.Sprintf("%s-raise-%d-%d", e.plan.ID, e.prog.Seq, e.raises), Want: want,
+		From: now.Stick, AnyRevision: e.net.AnyRevision, ExpectBefore: now.Image.Hash()})
 	if err != nil {
 		return nil, err
 	}
 	return loaded(rep, floors.NWK), nil
+}
+
+// overtakeOthers lifts img to the counters of every other stick that may have spoken for
+// this network, and returns the margin for link keys that covers those it cannot read.
+func (e *execution) overtakeOthers(ctx context.Context, s plan.Step, img *nvimage.Image) (margin uint32) {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return unreadMargin
+	}
+	for _, name := range e.net.without(s.Node) {
+		on, ours := r.Sticks[name]
+		if !ours {
+			continue
+		}
+		other, err := e.image(on.Image)
+		if on.Image == "" || on.Writing || err != nil { // it was started, or half written, since it was read last
+			other, err = e.readOther(ctx, name, s)
+		}
+		if err != nil {
+			margin = unreadMargin
+			continue
+		}
+		img.Overtake(other)
+	}
+	return margin
+}
+
+func (e *execution) readOther(ctx context.Context, node string, s plan.Step) (*nvimage.Image, error) {
+	x, err := e.net.node(node)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.readWhole(ctx, x, plan.Step{ID: s.ID, Act: s.Act, Node: node})
+	return m.Image, err
 }
 
 // wholeStick makes sure that a raise which did not end well leaves a stick from which

@@ -232,7 +232,7 @@ func TestHeld(t *testing.T) {
 		})
 		for what, do := range map[string]func() error{
 			"switchover": func() error { _, err := c.Switchover(t.Context(), engine.Request{}, quiet); return err },
-			"sync":       func() error { _, err := c.Sync(t.Context(), engine.Request{}, quiet); return err },
+			"sync":       func() error { _, err := c.Capture(t.Context(), engine.CaptureRequest{}, quiet); return err },
 			"stop":       func() error { _, err := c.StopNode(t.Context(), engine.Request{To: "attic"}, quiet); return err },
 			"start":      func() error { _, err := c.StartNode(t.Context(), engine.Request{}, quiet); return err },
 			"recovery":   func() error { return c.Recover(t.Context(), "", quiet) },

@@ -40,7 +40,10 @@ type Parts struct {
 	// Held says who holds a network, in a sentence; "" when nobody does. nil: nobody
 	// ever does.
 	Held func(network string) (string, error)
-	Log  *slog.Logger
+	// HostID is that of the machine we run on, as Observation.HostID has it; "" when it
+	// is not known.
+	HostID string
+	Log    *slog.Logger
 }
 
 // A Journal keeps the record of every run. Append returns only after the line is
@@ -63,8 +66,14 @@ type Shelf interface {
 	Depot
 	// Add numbers and stores g; every blob it names must be there already.
 	Add(g generation.Generation) (generation.Generation, error)
-	// Latest fails with generation.ErrNone when the network has none yet.
+	// Latest is the newest that may reach a stand-by, Newest the newest of all. Both fail
+	// with generation.ErrNone when the network has none yet.
 	Latest(network string) (generation.Generation, error)
+	Newest(network string) (generation.Generation, error)
+	// Get fails with generation.ErrNone when there is none of that number.
+	Get(network string, number int) (generation.Generation, error)
+	// Accept lets a generation that was refused be the latest.
+	Accept(network string, number int, by string) (generation.Generation, error)
 	// KeepImage stores what is on a node's stick and returns its SHA-256.
 	KeepImage(network, node string, image []byte) (string, error)
 }

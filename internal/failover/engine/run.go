@@ -58,6 +58,9 @@ type execution struct {
 	turning bool      // on the way back
 	raised  bool      // this process has raised the old stick's counters
 	raises  int       // how often it has tried
+	patches int       // how many patches it has asked for
+
+	gathered bool // the nodes were asked for their copies of the odometer
 }
 
 // begin journals the plan before anything else happens. It refuses when the network was
@@ -82,7 +85,7 @@ func (c *Controller) begin(n *Network, p plan.Plan, w Watch) (*execution, error)
 		return nil, errors.Join(err, log.Close())
 	}
 	return &execution{c: c, net: n, plan: p, prog: prog, log: log, watch: w, began: time.Now(),
-		lenient: p.Kind == plan.KindStart}, nil
+		lenient: lenientKind(p.Kind)}, nil
 }
 
 // runID sorts by time and is unique as long as one controller owns the journal.
@@ -97,11 +100,16 @@ func (c *Controller) resume(n *Network, id string, prog plan.Progress, w Watch) 
 		return nil, fmt.Errorf("open the journal of run %s again: %w", id, err)
 	}
 	e := &execution{c: c, net: n, plan: prog.Plan, prog: prog, log: log, watch: w, resumed: true, began: time.Now(),
-		lenient: prog.Plan.Kind == plan.KindStart}
+		lenient: lenientKind(prog.Plan.Kind)}
 	if err := errors.Join(e.restoreFacts(), e.doubt()); err != nil {
 		return nil, errors.Join(err, log.Close())
 	}
 	return e, nil
+}
+
+// lenientKind says that the devices may be others than before such a run.
+func lenientKind(k plan.Kind) bool {
+	return k == plan.KindStart || k == plan.KindFailover || k == plan.KindRestore
 }
 
 // doubt takes note that nobody watched the network's counters for a while.

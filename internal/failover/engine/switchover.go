@@ -21,6 +21,16 @@ type Request struct {
 	// AcceptChange takes a capture that is unlike the last good one, which is
 	// refused otherwise: another network, or one that lost most of its devices.
 	AcceptChange bool
+	// Careful moves the network the slow way, although the stand-by is warm: the memory
+	// of the old stick is read whole in between.
+	Careful bool
+	// Yield leaves it to Zigbee2MQTT to restore its backup onto the target's stick.
+	Yield bool
+	// Confirmed is a person's word, in words to be kept, that the stick of a node which
+	// cannot be reached has no power.
+	Confirmed string
+	// Generation is what is to be brought back.
+	Generation int
 }
 
 // Switchover moves a network to a node. A run that was cut off before is
@@ -42,11 +52,20 @@ func (c *Controller) Switchover(ctx context.Context, r Request, w Watch) (Ended,
 	if err := c.recover(ctx, n, w); err != nil {
 		return Ended{}, err
 	}
-	p, err := c.planSwitchover(ctx, n, r.To)
+	p, err := c.planSwitchover(ctx, n, r)
 	if err != nil {
 		return Ended{}, err
 	}
 	p.Reason, p.Accept = r.Reason, r.AcceptChange
+	ended, err := c.carryOut(ctx, n, p, w)
+	if err != nil || ended.Outcome != plan.GivenUp || !errors.Is(ended.Err, errNotWarm) {
+		return ended, err
+	}
+	r.To, r.Careful = p.To, true
+	if p, err = c.planSwitchover(ctx, n, r); err != nil { // nothing was touched yet
+		return ended, err
+	}
+	p.Reason, p.Accept = r.Reason+"; the fast way was given up: "+ended.Err.Error(), r.AcceptChange
 	return c.carryOut(ctx, n, p, w)
 }
 
@@ -63,8 +82,11 @@ func (c *Controller) carryOut(ctx context.Context, n *Network, p plan.Plan, w Wa
 }
 
 // planSwitchover looks who is active and whether the target could take over.
-func (c *Controller) planSwitchover(ctx context.Context, n *Network, to string) (plan.Plan, error) {
+//
+// A stand-by whose stick is known takes over the fast way, unless another is wanted.
+func (c *Controller) planSwitchover(ctx context.Context, n *Network, r Request) (plan.Plan, error) {
 	const what = "switchover"
+	to := r.To
 	in, err := c.look(ctx, n, to, false)
 	if err != nil {
 		return plan.Plan{}, err
@@ -85,10 +107,37 @@ func (c *Controller) planSwitchover(ctx context.Context, n *Network, to string) 
 		return plan.Plan{}, fmt.Errorf("%s %w", to, ErrAlreadyActive)
 	}
 	in.To = to
-	if err := readiness.Assess(in).Refusal(what); err != nil {
+	p, err := c.way(n, active, r, to)
+	if err != nil {
 		return plan.Plan{}, err
 	}
-	return plan.Switchover(n.Name, active, to, n.without(active, to), n.Timing), nil
+	in.AnyRevision = in.AnyRevision || copiesNothing(p)
+	return p, readiness.Assess(in).Refusal(what)
+}
+
+// way chooses how the network moves.
+func (c *Controller) way(n *Network, active string, r Request, to string) (plan.Plan, error) {
+	others := n.without(active, to)
+	if r.Yield {
+		return plan.YieldingSwitchover(n.Name, active, to, others, n.Timing), nil
+	}
+	warm, err := c.warmth(n, to)
+	if err != nil || r.Careful || !warm {
+		return plan.Switchover(n.Name, active, to, others, n.Timing), err
+	}
+	return plan.FastSwitchover(n.Name, active, to, others, n.Timing), nil
+}
+
+// copiesNothing says that a plan brings no memory of one stick onto another, so that their
+// firmware may differ.
+func copiesNothing(p plan.Plan) bool { return p.Yield || p.Fast }
+
+// warmth says that a stick is known to hold the network. Whether it still does, and what
+// it lacks, the run finds out before the home is without Zigbee.
+func (c *Controller) warmth(n *Network, node string) (bool, error) {
+	r, err := c.parts.Memory.Load(n.Name)
+	on := r.Sticks[node]
+	return on.Image != "" && !on.Writing && on.Generation != 0 && on.Trouble == "", err
 }
 
 func onlyStandby(n *Network, active string) (string, error) {
@@ -102,12 +151,12 @@ func onlyStandby(n *Network, active string) (string, error) {
 
 // DryRun returns the plan that Switchover would carry out now, each step with the
 // exact remote commands. It changes nothing.
-func (c *Controller) DryRun(ctx context.Context, net, to string) (plan.Plan, []Explained, error) {
-	n, err := c.network(net)
+func (c *Controller) DryRun(ctx context.Context, r Request) (plan.Plan, []Explained, error) {
+	n, err := c.network(r.Network)
 	if err != nil {
 		return plan.Plan{}, nil, err
 	}
-	p, err := c.planSwitchover(ctx, n, to)
+	p, err := c.planSwitchover(ctx, n, r)
 	if err != nil {
 		return plan.Plan{}, nil, err
 	}

@@ -23,7 +23,7 @@ import (
 const lamp zigbee.IEEE = 0x00158d0000000100
 
 func newHome(names ...string) *inmem.Home {
-	h := inmem.New(nvimagetest.Formed(), nvimagetest.Stick, func(i int) *nvimage.Image {
+	h := inmem.New(formed(), nvimagetest.Stick, func(i int) *nvimage.Image {
 		return nvimagetest.Reset(zigbee.IEEE(0x00124b00bb000000 + uint64(i)))
 	}, names...)
 	h.Devices = []engine.BridgeDevice{
@@ -31,6 +31,17 @@ func newHome(names ...string) *inmem.Home {
 		{IEEE: lamp + 1, FriendlyName: "door", Type: "EndDevice"},
 	}
 	return h
+}
+
+// formed is a network in which two devices have application link keys.
+func formed() *nvimage.Image {
+	img := nvimagetest.Formed()
+	child, _ := img.Address(nvimagetest.NumLinked)
+	child.User |= nvimage.UserSecurity
+	img.PutAddress(nvimagetest.NumLinked, child)
+	img.PutAPSLink(nvimage.APSLink{Slot: 0, Address: nvimagetest.NumLinked, Key: 0})
+	img.PutAPSLink(nvimage.APSLink{Slot: 1, Address: nvimagetest.NumLinked - 1, Key: 1})
+	return img
 }
 
 func controller(h *inmem.Home, s *inmem.Stores) *engine.Controller {
@@ -108,7 +119,7 @@ func TestDryRunChangesNothing(t *testing.T) {
 			}
 			return fmt.Errorf("a dry run called %s", op)
 		})
-		p, steps, err := controller(h, inmem.NewStores()).DryRun(context.Background(), "", "")
+		p, steps, err := controller(h, inmem.NewStores()).DryRun(context.Background(), engine.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -369,7 +380,7 @@ func TestSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
 		h.Host("shed").SetReachable(false)
-		got, err := controller(h, s).Sync(context.Background(), engine.Request{}, quiet)
+		got, err := controller(h, s).Capture(context.Background(), engine.CaptureRequest{}, quiet)
 		if err != nil || got.Outcome != plan.Completed || got.Unreachable["shed"] == nil {
 			t.Fatalf("got %+v, %v", got, err)
 		}

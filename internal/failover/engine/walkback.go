@@ -35,7 +35,7 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 	for _, s := range undo {
 		err := e.undo(ctx, s)
 		var halt *haltError
-		if err != nil && s.Act == plan.ActPromote && !errors.As(err, &halt) {
+		if err != nil && s.Act == plan.ActPromote && s.Node != e.plan.From && !errors.As(err, &halt) {
 			// New data on a silent stand-by does no harm: the next move stages anew.
 			cause = errors.Join(cause, fmt.Errorf("%s keeps the data it was given: %w", s.Node, err))
 			continue

@@ -37,6 +37,9 @@ type Summary struct {
 	KeyFingerprint string              `json:"key_fingerprint"`
 	Devices        int                 `json:"devices"` // lines of database.db that are not the coordinator
 	BackupCounter  zigbee.FrameCounter `json:"backup_counter"`
+	BackupDevices  int                 `json:"backup_devices,omitempty"` // entries of coordinator_backup.json
+	BackupKeys     int                 `json:"backup_keys,omitempty"`    // of them with a link key
+	Named          int                 `json:"named,omitempty"`          // devices that configuration.yaml names
 	Version        string              `json:"zigbee2mqtt,omitempty"`
 	Warnings       []string            `json:"warnings,omitempty"`
 	// Members are the devices of database.db without the coordinator, sorted by address.
@@ -48,25 +51,16 @@ type Summary struct {
 type Member struct {
 	IEEE zigbee.IEEE `json:"ieee"`
 	Name string      `json:"name,omitempty"` // as configuration.yaml has it, "" when it has none
+	// LinkKey: coordinator_backup.json has a link key for it.
+	LinkKey bool `json:"link_key,omitempty"`
 }
 
-// Unlike says how s tells of another network than before, or of one that lost more
-// than half of its devices; nil when it does neither. What one of the two does not
-// tell is not compared.
-func (s Summary) Unlike(before Summary) []string {
-	var out []string
-	diff := func(what, was, is string) {
-		if was != "" && is != "" && was != is {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", what, was, is))
-		}
+// String is the name with the address behind it, or the address alone.
+func (m Member) String() string {
+	if m.Name == "" {
+		return m.IEEE.String()
 	}
-	diff("PAN id", before.PanID, s.PanID)
-	diff("network key", before.KeyFingerprint, s.KeyFingerprint)
-	diff("coordinator address", before.Coordinator, s.Coordinator)
-	if 2*s.Devices < before.Devices {
-		out = append(out, fmt.Sprintf("%d of %d devices are left", s.Devices, before.Devices))
-	}
-	return out
+	return fmt.Sprintf("%s (%v)", m.Name, m.IEEE)
 }
 
 // A Generation is one capture. Files are sorted by path.
@@ -102,6 +96,17 @@ type Accepted struct {
 
 // Usable says that g may be brought to a stand-by.
 func (g Generation) Usable() bool { return len(g.Refused) == 0 || g.Accepted != nil }
+
+// Whole says that g has the three files without which Zigbee2MQTT does not find its
+// network again. An imported image of a stick has none of them.
+func (g Generation) Whole() bool {
+	for _, path := range []string{"configuration.yaml", databaseFile, "coordinator_backup.json"} {
+		if _, ok := g.File(path); !ok {
+			return false
+		}
+	}
+	return true
+}
 
 // ContentHash is the SHA-256 over path, mode and hash of every file and the stick
 // image: equal hashes mean equal content, whatever number or time they carry.

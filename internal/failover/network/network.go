@@ -70,6 +70,16 @@ type Observation struct {
 	DataID    string `json:"data_id,omitempty"`
 	Stick     string `json:"stick,omitempty"` // what USB says: maker, product, serial
 
+	// Privileges is why not everything on the host could be seen, although nothing is
+	// likely to be hidden; "" when root looked at all of it. A look that may have missed
+	// somebody is an error instead.
+	Privileges string `json:"privileges,omitempty"`
+	// Broker is whether the broker can be reached from the node; nil when nobody asked.
+	Broker *Reach `json:"broker,omitempty"`
+	// BrokerHere says that the broker's address is one of this very machine, so that both
+	// are lost together.
+	BrokerHere bool `json:"broker_here,omitempty"`
+
 	// Restart is what the service manager does when Zigbee2MQTT ends by itself, in the
 	// manager's words, such as "always" or "supervise-daemon"; "" not known.
 	Restart string `json:"restart,omitempty"`
@@ -162,6 +172,8 @@ type LoadReport struct {
 	Written   int            `json:"written"`
 	Deleted   int            `json:"deleted"`
 	Unchanged int            `json:"unchanged"`
+	Bytes     int            `json:"bytes"` // of the values written
+	Boots     int            `json:"boots"`
 	Exchanges int            `json:"exchanges"`
 	Before    *nvimage.Image `json:"-"` // what was on the stick
 	State     string         `json:"state"`

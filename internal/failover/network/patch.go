@@ -1,11 +1,16 @@
 package network
 
 import (
+	"errors"
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
 )
+
+// ErrStickChanged is wrapped when a stick holds something else than what is known of it.
+// Nothing was written. Its whole memory must be read before it can be relied on.
+var ErrStickChanged = errors.New("the stick is not what is known of it")
 
 // A StickPatch brings a parked stick from one known memory to another, without reading
 // all of it. Known is what it is believed to hold: a patch refuses a stick whose
@@ -39,11 +44,13 @@ type PatchReport struct {
 type StickRecord struct {
 	Image      string              `json:"image"` // SHA-256 on the shelf of what it holds, "" when not known
 	Stick      nvimage.Stick       `json:"stick,omitzero"`
-	Generation int                 `json:"generation,omitempty"`  // whose coordinator state it holds
-	Reserved   zigbee.FrameCounter `json:"reserved,omitempty"`    // network counter written for its next start
-	Verified   time.Time           `json:"verified,omitzero"`     // when it was read back in HOLD last
-	Trouble    string              `json:"trouble,omitempty"`     // why it could not be kept current, "" when it is
-	TroubleFix string              `json:"trouble_fix,omitempty"` // what to do about it
+	Generation int                 `json:"generation,omitempty"` // whose coordinator state it holds
+	Reserved   zigbee.FrameCounter `json:"reserved,omitempty"`   // network counter written for its next start
+	Verified   time.Time           `json:"verified,omitzero"`    // when it was read back in HOLD last
+	// Writing: it was about to be written, so it may hold less or more than Image tells.
+	Writing    bool   `json:"writing,omitempty"`
+	Trouble    string `json:"trouble,omitempty"`     // why it could not be kept current, "" when it is
+	TroubleFix string `json:"trouble_fix,omitempty"` // what to do about it
 }
 
 // A StickLedger counts what was done to a stick since Since: its flash wears.

@@ -3,6 +3,7 @@ package network
 import (
 	"time"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/odometer"
 )
 
@@ -25,6 +26,13 @@ type Record struct {
 	Sticks  map[string]StickRecord  `json:"sticks,omitempty"`
 	Ledgers map[string]StickLedger  `json:"ledgers,omitempty"`
 	Staged  map[string]StagedRecord `json:"staged,omitempty"`
+	// Seed is the SHA-256 on the shelf of a whole memory that holds the network, and
+	// SeedStick what it was read from: a stand-by's stick is loaded from it the first time.
+	Seed      string        `json:"seed,omitempty"`
+	SeedStick nvimage.Stick `json:"seed_stick,omitzero"`
+	// Spoke is the SHA-256 on the shelf of the memory with which a stick was started last:
+	// its link keys may have been used from there on.
+	Spoke string `json:"spoke,omitempty"`
 	// Left are the devices that were seen to leave since the last accepted generation.
 	Left []Leaving `json:"left,omitempty"`
 	// Refused is the number of the newest capture that was refused, 0 when the last one

@@ -122,6 +122,12 @@ func (o Odometer) Floor(now time.Time) zigbee.FrameCounter {
 	return o.Highest.Add(o.margin(now))
 }
 
+// FloorOver is a Floor that is above what another stick may have used on which reserved
+// is written, and which somebody may have started without our doing.
+func (o Odometer) FloorOver(reserved zigbee.FrameCounter, now time.Time) zigbee.FrameCounter {
+	return max(o.Highest, reserved.Add(BootSkip)).Add(o.margin(now))
+}
+
 func (o Odometer) margin(now time.Time) uint64 {
 	age := now.Sub(o.At)
 	if o.At.IsZero() {

@@ -37,16 +37,9 @@ func StartNode(network, node string, others []string, t Timing) Plan {
 		Title: fmt.Sprintf("raise the counters on the stick of %s", node),
 		Check: "it holds the network, everything written was read back; then it says that it is silent (HOLD)",
 		Undo:  fmt.Sprintf("see that the memory of the stick of %s is whole", node)})
-	p.add(Step{Act: ActStart, Node: node, Budget: t.Start, Dark: true,
-		Title: fmt.Sprintf("start Zigbee2MQTT on %s", node),
-		Check: "its process runs and uses the stick; all others were silent just before",
-		Undo:  fmt.Sprintf("stop Zigbee2MQTT on %s and reset its stick", node)})
-	p.add(Step{Act: ActProve, Node: node, Budget: t.Start + t.Prove + t.Watch, Dark: true,
-		Title: fmt.Sprintf("wait for proof that the network works through %s", node),
-		Check: "it is the network that is on the stick, a device answers, and it goes on running"})
-	p.add(Step{Act: ActRecord, Node: node, Budget: lookBudget,
-		Title: fmt.Sprintf("record %s as the active node", node),
-		Check: "the record was read back from the disk"})
+	p.start(node, t)
+	p.prove(node, "it is the network that is on the stick, a device answers, and it goes on running", t)
+	p.record(node)
 	p.enable(node)
 	return p
 }

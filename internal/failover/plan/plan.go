@@ -18,7 +18,13 @@ const (
 	KindSync       Kind = "sync"       // bring the stand-bys up to date
 	KindStop       Kind = "stop"       // end Zigbee2MQTT on one node and silence its stick
 	KindStart      Kind = "start"      // start the node that was active last, when nobody is
+	KindFailover   Kind = "failover"   // unplanned move: the node that was active is broken or gone
+	KindSeed       Kind = "seed"       // restart the active once, to read its stick whole
+	KindRestore    Kind = "restore"    // bring a kept generation back onto the active
 )
+
+// Moves says that the network has another active node afterwards.
+func (k Kind) Moves() bool { return k == KindSwitchover || k == KindFailover }
 
 // An Act is what a step does. The runner knows one Do, one Check and one Undo for
 // each.
@@ -43,6 +49,11 @@ const (
 	ActEnable    Act = "enable"     // it starts at boot, if the active did
 	ActReady     Act = "ready"      // nobody is active, and this node could start
 	ActRaise     Act = "raise"      // lift the counters of a stick that starts on its own memory
+	ActWarm      Act = "warm"       // keep a stand-by's stick current, by differences
+	ActActivate  Act = "activate"   // see that a warm stick may start now, and boot it
+	ActDead      Act = "dead"       // see that the node that was active cannot serve
+	ActYield     Act = "yield"      // let Zigbee2MQTT restore its own backup onto the stick
+	ActRewrite   Act = "rewrite"    // bring the stick to what a kept generation says
 )
 
 // A Step is one thing to do on one node.
@@ -59,16 +70,27 @@ type Step struct {
 
 // A Plan is an ordered list of steps for one network.
 type Plan struct {
-	ID      string    `json:"id"`
-	Kind    Kind      `json:"kind"`
-	Network string    `json:"network"`
-	From    string    `json:"from"`
-	To      string    `json:"to,omitempty"`
-	Others  []string  `json:"others,omitempty"` // further stand-bys
-	Reason  string    `json:"reason"`
-	Accept  bool      `json:"accept,omitempty"` // a person takes a capture that is unlike the last one
-	Created time.Time `json:"created"`
-	Steps   []Step    `json:"steps"`
+	ID      string   `json:"id"`
+	Kind    Kind     `json:"kind"`
+	Network string   `json:"network"`
+	From    string   `json:"from"`
+	To      string   `json:"to,omitempty"`
+	Others  []string `json:"others,omitempty"` // further stand-bys
+	Reason  string   `json:"reason"`
+	Accept  bool     `json:"accept,omitempty"` // a person takes a capture that is unlike the last one
+	// Fast plans count on a warm stand-by: nothing is read from the old stick, and
+	// Zigbee2MQTT is not left to make its closing backup.
+	Fast bool `json:"fast,omitempty"`
+	// Yield leaves it to Zigbee2MQTT to bring the network onto the target's stick, which
+	// cannot take a copy of the old stick's memory.
+	Yield bool `json:"yield,omitempty"`
+	// Generation is what a sync or a failover brings to the target, and what a restore
+	// brings back; 0 for what the run captures itself.
+	Generation int `json:"generation,omitempty"`
+	// Confirmed is a person's word that the old stick is silent, and whose; "" without one.
+	Confirmed string    `json:"confirmed,omitempty"`
+	Created   time.Time `json:"created"`
+	Steps     []Step    `json:"steps"`
 }
 
 // Timing bounds the waits of a plan.

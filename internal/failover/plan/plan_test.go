@@ -66,7 +66,7 @@ func TestEveryStandbyIsParked(t *testing.T) {
 }
 
 func TestEveryStepSaysHowItIsBelieved(t *testing.T) {
-	for _, p := range []plan.Plan{example(), plan.Sync("home", "attic", []string{"cellar"})} {
+	for _, p := range []plan.Plan{example(), plan.Sync("home", "attic", 1, []plan.SyncStep{{Node: "cellar", Stage: true, Warm: true}}), plan.FastSwitchover("home", "attic", "cellar", nil, plan.DefaultTiming()), plan.Failover("home", "attic", "cellar", nil, 1, "", plan.DefaultTiming()), plan.Seed("home", "attic", []string{"cellar"}, plan.DefaultTiming()), plan.Restore("home", "attic", []string{"cellar"}, 1, plan.DefaultTiming())} {
 		for _, s := range p.Steps {
 			if s.Check == "" || s.Title == "" || s.Budget <= 0 {
 				t.Errorf("%s lacks title, check or budget", s.ID)

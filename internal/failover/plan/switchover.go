@@ -25,18 +25,22 @@ const (
 // ActStart the way back is to start the old active again; after it, the target is
 // fenced first and the old stick's counters are raised above the target's.
 func Switchover(network, from, to string, others []string, t Timing) Plan {
-	p := Plan{Kind: KindSwitchover, Network: network, From: from, To: to, Others: others}
-	p.add(Step{Act: ActGates, Node: from, Budget: lookBudget,
-		Title: fmt.Sprintf("see that %s is the only active node and %s could take over", from, to),
-		Check: "every host was looked at, Zigbee2MQTT answers on MQTT, and no device is just being added"})
-	p.add(Step{Act: ActWitness, Node: from, Budget: witnessBudget,
-		Title: "ask up to three mains devices, to know who must answer afterwards",
-		Check: "their answers come in over MQTT"})
-	for _, n := range p.Standbys() {
-		p.add(Step{Act: ActPark, Node: n, Budget: parkBudget,
-			Title: fmt.Sprintf("make sure the stick of %s is silent", n),
-			Check: "the stick says that it is silent (HOLD), and no program uses it"})
-	}
+	return careful(Plan{Kind: KindSwitchover, Network: network, From: from, To: to, Others: others}, t)
+}
+
+// YieldingSwitchover plans the same for a stick of another firmware or with other table
+// sizes, onto which Zigbee2MQTT restores coordinator_backup.json at its start. That costs
+// about 20 s more without Zigbee, some 16 s of which the stick is on air as another,
+// random network.
+func YieldingSwitchover(network, from, to string, others []string, t Timing) Plan {
+	return careful(Plan{Kind: KindSwitchover, Network: network, From: from, To: to, Others: others, Yield: true}, t)
+}
+
+func careful(p Plan, t Timing) Plan {
+	from, to := p.From, p.To
+	p.gates(from, to)
+	p.witness()
+	p.park(p.Standbys()...)
 	p.add(Step{Act: ActKeepStick, Node: to, Budget: readBudget,
 		Title: fmt.Sprintf("keep what is on the stick of %s now", to),
 		Check: "a copy of it is kept on this controller"})
@@ -44,38 +48,29 @@ func Switchover(network, from, to string, others []string, t Timing) Plan {
 		Title: fmt.Sprintf("copy the data of %s to staging on %s while it runs", from, to),
 		Check: "every copied file was compared"})
 	p.disable(from, fmt.Sprintf("let Zigbee2MQTT on %s start at boot again, if it did", from))
-	p.add(Step{Act: ActStop, Node: from, Budget: t.Stop, Dark: true,
-		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", from),
-		Check: "its process is gone, and no program uses the stick",
-		Undo:  fmt.Sprintf("start Zigbee2MQTT on %s again, above every counter the other stick may have used", from)})
-	p.add(Step{Act: ActFence, Node: from, Budget: t.Settle + parkBudget, Dark: true,
-		Title: fmt.Sprintf("reset the stick of %s: from here on it is silent", from),
-		Check: "the stick says that it is silent (HOLD)"})
-	p.add(Step{Act: ActReadStick, Node: from, Budget: readBudget, Dark: true,
-		Title: fmt.Sprintf("read the network's memory from the stick of %s", from),
-		Check: "it holds the network that was on air"})
-	p.add(Step{Act: ActFinalCopy, Node: to, Budget: copyBudget, Dark: true,
-		Title: fmt.Sprintf("copy what changed on %s since", from),
-		Check: "every copied file was compared, and no device is missing"})
-	p.add(Step{Act: ActLoad, Node: to, Budget: loadBudget, Dark: true,
-		Title: fmt.Sprintf("write the memory onto the stick of %s, with raised counters", to),
-		Check: "everything written was read back; then the stick says that it is silent (HOLD)"})
-	p.add(Step{Act: ActPromote, Node: to, Budget: promoteBudget, Dark: true,
-		Title: fmt.Sprintf("exchange staging and data on %s", to),
-		Check: "every file was compared",
-		Undo:  fmt.Sprintf("exchange them back on %s", to)})
-	p.add(Step{Act: ActStart, Node: to, Budget: t.Start, Dark: true,
-		Title: fmt.Sprintf("start Zigbee2MQTT on %s", to),
-		Check: "its process runs and uses the stick; all others were silent just before",
-		Undo:  fmt.Sprintf("stop Zigbee2MQTT on %s and reset its stick", to)})
-	p.add(Step{Act: ActProve, Node: to, Budget: t.Start + t.Prove + t.Watch, Dark: true,
-		Title: fmt.Sprintf("wait for proof that the network works through %s", to),
-		Check: "it is the same network with the same devices, a device answers, and it goes on running"})
-	p.add(Step{Act: ActRecord, Node: to, Budget: lookBudget,
-		Title: fmt.Sprintf("record %s as the active node", to),
-		Check: "the record was read back from the disk"})
+	p.stopAndFence(from, t)
+	p.readStick(from)
+	p.finalCopy(from, to)
+	p.load(to)
+	p.promote(to)
+	p.start(to, t)
+	p.prove(to, "it is the same network with the same devices, a device answers, and it goes on running", t)
+	p.record(to)
 	p.enable(to)
+	p.warm(from)
 	return p
+}
+
+func (p *Plan) load(to string) {
+	s := Step{Act: ActLoad, Node: to, Budget: loadBudget, Dark: true,
+		Title: fmt.Sprintf("write the memory onto the stick of %s, with raised counters", to),
+		Check: "everything written was read back; then the stick says that it is silent (HOLD)"}
+	if p.Yield {
+		s.Act = ActYield
+		s.Title = fmt.Sprintf("let Zigbee2MQTT restore its backup, with raised counters, onto the stick of %s", to)
+		s.Check = "the mark of a commissioned stick is gone; then the stick says that it is silent (HOLD)"
+	}
+	p.add(s)
 }
 
 func (p *Plan) disable(node, undo string) {
@@ -84,22 +79,41 @@ func (p *Plan) disable(node, undo string) {
 		Check: "the service manager says so, where it can tell"})
 }
 
+// Enable adds the step that gives a node the start at boot which is owed to whoever serves.
+func (p *Plan) Enable(node string) { p.enable(node) }
+
 func (p *Plan) enable(node string) {
 	p.add(Step{Act: ActEnable, Node: node, Budget: lookBudget,
 		Title: fmt.Sprintf("let Zigbee2MQTT on %s start at boot, if the active node did", node),
 		Check: "the service manager says so, where it can tell"})
 }
 
-// Sync plans one copy of the active's data to every stand-by.
-func Sync(network, from string, standbys []string) Plan {
-	p := Plan{Kind: KindSync, Network: network, From: from, Others: standbys}
-	p.add(Step{Act: ActGates, Node: from, Budget: lookBudget,
-		Title: fmt.Sprintf("see that %s is the only active node", from),
-		Check: "every host was looked at"})
+// SyncStep says what one stand-by lacks.
+type SyncStep struct {
+	Node  string
+	Stage bool // its staging is not that of the generation
+	Warm  bool // its stick is not
+}
+
+// Sync plans to bring a generation to the stand-bys that lack it.
+func Sync(network, from string, generation int, standbys []SyncStep) Plan {
+	p := Plan{Kind: KindSync, Network: network, From: from, Generation: generation}
 	for _, n := range standbys {
-		p.add(Step{Act: ActCopy, Node: n, Budget: copyBudget,
-			Title: fmt.Sprintf("copy the data of %s to staging on %s", from, n),
-			Check: "every copied file was compared"})
+		p.Others = append(p.Others, n.Node)
+		if n.Stage {
+			p.add(Step{Act: ActCopy, Node: n.Node, Budget: copyBudget,
+				Title: fmt.Sprintf("copy the data of %s to staging on %s", from, n.Node),
+				Check: "every copied file was compared"})
+		}
+		if n.Warm {
+			p.warm(n.Node)
+		}
 	}
 	return p
+}
+
+func (p *Plan) warm(node string) {
+	p.add(Step{Act: ActWarm, Node: node, Budget: loadBudget,
+		Title: fmt.Sprintf("keep the stick of %s current", node),
+		Check: "every written item was read back, and the stick says that it is silent (HOLD)"})
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"z2mha/internal/failover/network"
 )
@@ -17,13 +18,12 @@ func (a *assessor) add(c Check) { a.out.Checks = append(a.out.Checks, c) }
 
 func (a *assessor) reachable() {
 	for _, v := range a.in.Views {
-		c := Check{ID: "reachable", Node: v.Name, What: "can be looked at over SSH", OK: v.Err == nil}
-		switch {
-		case v.Err != nil:
-			c.Evidence = v.Err.Error()
-			c.Fix = fmt.Sprintf("make %s reachable", v.Name)
-		default:
-			c.Evidence = "answered"
+		c := Check{ID: "reachable", Node: v.Name, What: "can be looked at over SSH", OK: v.Err == nil, Evidence: "answered", At: a.in.Now}
+		if v.Observed != nil {
+			c.At = v.Observed.At
+		}
+		if v.Err != nil {
+			c.Evidence, c.Fix = v.Err.Error(), fmt.Sprintf("make %s reachable", v.Name)
 		}
 		a.add(c)
 	}
@@ -39,7 +39,7 @@ func (a *assessor) oneActive() {
 	if len(running) == 0 { // perhaps Zigbee2MQTT on another data directory
 		running = a.views(network.Observation.Runs)
 	}
-	c := Check{ID: "one-active", What: "exactly one node runs Zigbee2MQTT"}
+	c := Check{ID: "one-active", What: "exactly one node runs Zigbee2MQTT", At: a.in.Now}
 	switch {
 	case len(running) == 0:
 		c.Evidence = "no node runs Zigbee2MQTT"
@@ -92,6 +92,9 @@ func names(views []View) string {
 	return strings.Join(out, " and ")
 }
 
+// Distinct is the id of the checks that two nodes are two machines with a stick each.
+const Distinct = "distinct"
+
 // distinct refuses two names for one stick or one directory: moving the network
 // from a stick to itself would write over the only copy.
 func (a *assessor) distinct() {
@@ -113,7 +116,7 @@ func related(v, w network.Observation) bool {
 
 func sameMachine(v, w View) Check {
 	both := v.Name + " and " + w.Name
-	c := Check{ID: "distinct", What: both + " are different machines", Warning: true,
+	c := Check{ID: Distinct, What: both + " are different machines", Warning: true,
 		Evidence: both + " are one machine: they fail together",
 		Fix:      "put the stand-by on another machine"}
 	if v.Observed.TTYDevice != "" && v.Observed.TTYDevice == w.Observed.TTYDevice {
@@ -133,7 +136,7 @@ func (a *assessor) bridge() {
 	if b == nil || a.out.Active == "" {
 		return
 	}
-	c := Check{ID: "speaks", Node: a.out.Active, What: "Zigbee2MQTT answers over MQTT", OK: b.Err == nil}
+	c := Check{ID: "speaks", Node: a.out.Active, What: "Zigbee2MQTT answers over MQTT", OK: b.Err == nil, At: a.asked()}
 	if b.Err != nil {
 		c.Evidence = b.Err.Error()
 		c.Fix = "see that broker, login and base topic in the configuration are those of Zigbee2MQTT"
@@ -144,13 +147,21 @@ func (a *assessor) bridge() {
 	a.add(c)
 	a.add(a.marker(b))
 	if a.in.To != "" {
-		a.add(interviews(a.out.Active, b.Interviewed))
+		a.add(a.interviews(b.Interviewed))
 	}
+}
+
+// asked is when Zigbee2MQTT was asked over MQTT.
+func (a *assessor) asked() time.Time {
+	if at := a.in.Bridge.At; !at.IsZero() {
+		return at
+	}
+	return a.in.Now
 }
 
 func (a *assessor) marker(b *Bridge) Check {
 	c := Check{ID: "marker", Node: a.out.Active, What: "the Zigbee2MQTT that answers is this one",
-		OK: b.Node == a.out.Active, Evidence: "it says it is " + b.Node}
+		OK: b.Node == a.out.Active, Evidence: "it says it is " + b.Node, At: a.asked()}
 	switch b.Node {
 	case a.out.Active:
 	case "":
@@ -163,92 +174,11 @@ func (a *assessor) marker(b *Bridge) Check {
 	return c
 }
 
-func interviews(active string, devices []string) Check {
-	c := Check{ID: "interview", Node: active, What: "no device is being interviewed", OK: len(devices) == 0, Evidence: "none"}
+func (a *assessor) interviews(devices []string) Check {
+	c := Check{ID: "interview", Node: a.out.Active, What: "no device is being interviewed", OK: len(devices) == 0, Evidence: "none", At: a.asked()}
 	if !c.OK {
 		c.Evidence = strings.Join(devices, ", ") + " is being interviewed"
 		c.Fix = "wait until Zigbee2MQTT has finished, then try again"
 	}
 	return c
-}
-
-func (a *assessor) node(v View) {
-	o := *v.Observed
-	tty := Check{ID: "stick-present", Node: v.Name, What: "the stick is there", OK: o.TTYPresent, Evidence: o.TTY}
-	if !tty.OK {
-		tty.Evidence = o.TTY + " does not exist"
-		tty.Fix = fmt.Sprintf("plug the stick of %s in, or correct `dongle` in the configuration", v.Name)
-	}
-	a.add(tty)
-	if v.Name != a.in.To && a.in.To != "" && v.Name != a.out.Active {
-		a.stopped(v)
-		return
-	}
-	a.add(space(v.Name, o))
-	a.service(v.Name, o)
-	a.watchdog(v.Name, o)
-	a.modemManager(v.Name, o)
-	if v.Name != a.out.Active {
-		a.stopped(v)
-		a.stick(v)
-		a.autostart(v.Name, o)
-	} else {
-		a.comesBack(v.Name, o)
-	}
-}
-
-func space(node string, o network.Observation) Check {
-	c := Check{ID: "space", Node: node, What: "there is room on the disk", OK: o.FreeBytes >= MinFreeBytes,
-		Evidence: fmt.Sprintf("%d MB free", o.FreeBytes>>20)}
-	if !c.OK {
-		c.Fix = fmt.Sprintf("free at least %d MB on %s where the data directory lies", MinFreeBytes>>20, node)
-	}
-	return c
-}
-
-func (a *assessor) stopped(v View) {
-	why := v.Observed.WhyNotStopped()
-	c := Check{ID: "stopped", Node: v.Name, What: "Zigbee2MQTT is stopped here", OK: why == "", Evidence: cmp.Or(why, "nobody holds its stick or data")}
-	if !c.OK {
-		c.Fix = fmt.Sprintf("stop what is named on %s", v.Name)
-	}
-	a.add(c)
-}
-
-func (a *assessor) stick(v View) {
-	c := Check{ID: "stick-answers", Node: v.Name, What: "the stick answers", OK: v.Stick != nil}
-	switch {
-	case v.Stick != nil && v.Stick.Silent:
-		c.Evidence = fmt.Sprintf("%s, %s", v.Stick.Stick, v.Stick.State)
-	case v.Stick != nil:
-		c.OK, c.Warning = false, true
-		c.Evidence = fmt.Sprintf("the stick is in state %s although nothing runs: it may be on air", v.Stick.State)
-		c.Fix = "the next switchover resets it first"
-	case v.StickErr != nil:
-		c.Evidence = v.StickErr.Error()
-		c.Fix = fmt.Sprintf("see that `dongle` of %s names its Zigbee stick", v.Name)
-	default:
-		return
-	}
-	a.add(c)
-}
-
-func (a *assessor) versions() {
-	first := ""
-	for _, v := range a.in.Views {
-		if v.Observed == nil || v.Observed.Version == "" || (v.Name != a.out.Active && v.Name != a.in.To) {
-			continue
-		}
-		if first == "" {
-			first = v.Observed.Version
-			continue
-		}
-		c := Check{ID: "version", What: "the same Zigbee2MQTT version on both", OK: v.Observed.Version == first,
-			Evidence: first}
-		if !c.OK {
-			c.Evidence = fmt.Sprintf("versions %s and %s", first, v.Observed.Version)
-			c.Fix = "bring both to one version: an older Zigbee2MQTT refuses the files of a newer one"
-		}
-		a.add(c)
-	}
 }

@@ -27,14 +27,15 @@ type EventType string
 const (
 	EventSwitchoverStarted   EventType = "switchover_started"
 	EventSwitchoverCompleted EventType = "switchover_completed"
-	EventSwitchoverFailed    EventType = "switchover_failed" // given up or taken back: the old active serves
+	EventSwitchoverFailed    EventType = "switchover_failed" // given up or taken back: the old active serves, but after a failover nobody
 	EventNeedsHelp           EventType = "needs_help"        // a run is open, a person must look
 	EventSyncCompleted       EventType = "sync_completed"
 	EventSyncFailed          EventType = "sync_failed"
-	EventSyncRecovered       EventType = "sync_recovered" // the first that worked after one that did not
+	EventSyncRecovered       EventType = "sync_recovered"  // the first that worked after one that did not
+	EventCaptureRefused      EventType = "capture_refused" // the copies stay as they are until a person accepts it
 	EventNodeStopped         EventType = "node_stopped"
 	EventNodeStarted         EventType = "node_started"
-	EventRunFailed           EventType = "run_failed" // a stop or start that did not work
+	EventRunFailed           EventType = "run_failed" // a stop, start, restart or restore that did not work
 	EventRedundancyLost      EventType = "redundancy_lost"
 	EventRedundancyRestored  EventType = "redundancy_restored"
 	EventSplitBrain          EventType = "split_brain" // two nodes run Zigbee2MQTT
@@ -56,6 +57,7 @@ var EventTypes = []EventType{
 	EventSwitchoverStarted, EventSwitchoverCompleted, EventSwitchoverFailed, EventNeedsHelp,
 	EventSyncCompleted, EventSyncFailed, EventSyncRecovered, EventNodeStopped, EventNodeStarted, EventRunFailed,
 	EventRedundancyLost, EventRedundancyRestored, EventSplitBrain, EventHoldSet, EventHoldReleased, EventRefused, EventProtection,
+	EventCaptureRefused,
 }
 
 // A Cause is why a move was begun, in the words of Home Assistant's sensor.

@@ -9,6 +9,7 @@ package status
 import (
 	"time"
 
+	"z2mha/internal/failover/coverage"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
@@ -30,11 +31,15 @@ type Network struct {
 	Unproven string    // what could not be proven when it took over
 	Nodes    []Node    // in the order of the configuration
 	Checks   []readiness.Check
-	Ready    []string // stand-bys that could take over now
+	Coverage []coverage.Line // which failures the home survives; none before the first look
+	Ready    []string        // stand-bys that could take over now
 
 	Hold       Hold
 	Generation int       // of the last accepted copy, 0 when there is none
 	LastSync   time.Time // when that copy was made, zero when never
+	Captured   time.Time // when the data was last captured and found good, changed or not
+	BackedUp   time.Time // the same with a live backup of the stick
+	Refused    int       // number of a capture that waits for a person's word, 0 when none does
 	Devices    int       // without the coordinator; -1 when not known
 
 	Run    *Run    // the plan that is being carried out, nil when none
@@ -91,9 +96,14 @@ type Node struct {
 	Radio     Light // is it on air, as it should or should not be
 	Version   string
 	Firmware  string // of the stick, "" when not known
+	Unloaded  bool   // a stand-by whose stick was never loaded, and there is nothing to load it from: see desk.Seed
 	OutOfSync bool   // a stand-by without the latest accepted copy in staging
 	CanTake   bool   // "make active" would not be refused at once
 	Why       string // why not, when CanTake is false
+
+	Stick  network.StickRecord  // what its stick holds, zero when not known
+	Ledger network.StickLedger  // what was written to it, zero when nothing was
+	Staged network.StagedRecord // what lies ready there, zero when not known
 }
 
 // A Light is one thing about a node, with the evidence for it and its age.
@@ -163,7 +173,7 @@ const (
 	StepUndone  StepState = "undone"
 )
 
-// A Move is one switchover, as history.
+// A Move is one switchover or failover, as history.
 type Move struct {
 	Run      string
 	At       time.Time // when it began

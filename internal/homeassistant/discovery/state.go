@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 )
 
@@ -99,7 +98,7 @@ func stateOf(n status.Network, now time.Time) networkState {
 		Protection:   oneOf(n.Protection, status.Protections),
 		Problem:      onOff(n.Problem(), looked && n.Protection != ""),
 		StandbyReady: onOff(len(n.Ready) > 0, looked),
-		Switching:    onOff(n.Run != nil && n.Run.Plan.Kind == plan.KindSwitchover, true),
+		Switching:    onOff(n.Run != nil && n.Run.Plan.Kind.Moves(), true),
 		LastSync:     timestamp(n.LastSync),
 		Switchovers:  n.Moves,
 		AutoFailover: "OFF",

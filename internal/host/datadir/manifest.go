@@ -27,30 +27,55 @@ type ScanOptions struct {
 	Progress func(done, total int)
 }
 
-// Scan lists and hashes the regular files and links below dir.
-//
-// It looks at the directory again and again until two successive looks agree and
-// every hash belongs to what was seen; files that never come to rest are named in
-// Changing, and Stable is false. Links are reported, never followed; a root that is
-// a link is resolved once. Errors: the directory cannot be read, or ctx ended.
+// Scan lists and hashes the regular files and links below dir, once; see Scanner.
 func Scan(ctx context.Context, dir string, o ScanOptions) (helperapi.ManifestResult, error) {
-	if err := o.Exclude.Check(); err != nil {
+	s, err := NewScanner(dir, o)
+	if err != nil {
 		return helperapi.ManifestResult{}, err
+	}
+	defer s.Close()
+	return s.Scan(ctx)
+}
+
+// A Scanner lists a directory again and again. It remembers what it hashed: a file that
+// has not changed since costs only an lstat. One whose last change was so short before
+// the hash that another could bear the same time is always hashed again.
+type Scanner struct {
+	root    *os.Root
+	o       ScanOptions
+	hashes  map[string]hashed
+	scanned bool
+}
+
+// NewScanner opens dir. A root that is a link is resolved, here and only here.
+func NewScanner(dir string, o ScanOptions) (*Scanner, error) {
+	if err := o.Exclude.Check(); err != nil {
+		return nil, err
 	}
 	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return helperapi.ManifestResult{}, fmt.Errorf("read directory: %w", err)
+		return nil, fmt.Errorf("read directory: %w", err)
 	}
 	root, err := os.OpenRoot(resolved)
 	if err != nil {
-		return helperapi.ManifestResult{}, fmt.Errorf("read directory: %w", err)
+		return nil, fmt.Errorf("read directory: %w", err)
 	}
-	defer root.Close()
-	s := scanner{root: root, o: o, hashes: map[string]hashed{}}
-	result := helperapi.ManifestResult{Root: resolved}
-	for round := range cmp.Or(o.Rounds, 10) {
+	return &Scanner{root: root, o: o, hashes: map[string]hashed{}}, nil
+}
+
+// Close ends the scanner.
+func (s *Scanner) Close() error { return s.root.Close() }
+
+// Scan looks at the directory until two successive looks agree, the last one of an
+// earlier Scan among them, and every hash belongs to what was seen. Files that never
+// come to rest are named in Changing, and Stable is false. Links are reported, never
+// followed. Errors: the directory cannot be read, or ctx ended.
+func (s *Scanner) Scan(ctx context.Context) (helperapi.ManifestResult, error) {
+	result := helperapi.ManifestResult{Root: s.root.Name()}
+	var err error
+	for round := range cmp.Or(s.o.Rounds, 10) {
 		if round > 0 {
-			if err := pause(ctx, cmp.Or(o.Pause, 100*time.Millisecond)); err != nil {
+			if err := pause(ctx, cmp.Or(s.o.Pause, 100*time.Millisecond)); err != nil {
 				return result, err
 			}
 		}
@@ -58,25 +83,43 @@ func Scan(ctx context.Context, dir string, o ScanOptions) (helperapi.ManifestRes
 		if err != nil {
 			return result, err
 		}
-		if round > 0 && len(result.Changing) == 0 {
+		if s.scanned && len(result.Changing) == 0 {
 			result.Stable, result.Hash = true, helperapi.HashFiles(result.Files)
 			return result, nil
 		}
+		s.scanned = true
 	}
 	return result, nil
 }
 
-// scanner remembers what it hashed, so that a second round costs only lstat.
-type scanner struct {
-	root   *os.Root
-	o      ScanOptions
-	hashes map[string]hashed
+// Open opens a regular file below the directory for reading; fs.ErrNotExist for
+// anything else.
+func (s *Scanner) Open(name string) (*os.File, error) {
+	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 type hashed struct {
-	sum string
-	at  signature
+	sum   string
+	at    signature
+	fresh bool // the file had changed within freshTime before
 }
+
+// freshTime is longer than the steps in which any file system in use counts time.
+const freshTime = 3 * time.Second
+
+func (h hashed) same(was hashed) bool { return h.sum == was.sum && h.at == was.at }
 
 // A signature changes whenever the content may have.
 type signature struct {
@@ -94,7 +137,7 @@ func signatureOf(info fs.FileInfo) signature {
 }
 
 // round walks once; changing are the paths that were not as they were last time.
-func (s *scanner) round(ctx context.Context) (files []helperapi.File, skipped, changing []string, err error) {
+func (s *Scanner) round(ctx context.Context) (files []helperapi.File, skipped, changing []string, err error) {
 	found, skipped, err := s.walk()
 	if err != nil {
 		return nil, nil, nil, err
@@ -113,7 +156,7 @@ func (s *scanner) round(ctx context.Context) (files []helperapi.File, skipped, c
 		case err != nil:
 			return nil, nil, nil, fmt.Errorf("read %s: %w", filepath.Join(s.root.Name(), f.Path), err)
 		}
-		if now != was {
+		if !now.same(was) {
 			changing = append(changing, f.Path)
 		}
 		s.hashes[f.Path] = now
@@ -128,7 +171,7 @@ func (s *scanner) round(ctx context.Context) (files []helperapi.File, skipped, c
 }
 
 // forget drops hashes of files that are gone and names those.
-func (s *scanner) forget(found []helperapi.File) []string {
+func (s *Scanner) forget(found []helperapi.File) []string {
 	var gone []string
 	for p := range s.hashes {
 		if !slices.ContainsFunc(found, func(f helperapi.File) bool { return f.Path == p }) {
@@ -139,7 +182,7 @@ func (s *scanner) forget(found []helperapi.File) []string {
 	return gone
 }
 
-func (s *scanner) walk() (files []helperapi.File, skipped []string, err error) {
+func (s *Scanner) walk() (files []helperapi.File, skipped []string, err error) {
 	err = fs.WalkDir(s.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return ignoreGone(err)
@@ -190,18 +233,18 @@ func kind(t fs.FileMode) string {
 }
 
 // read fills in one entry, hashing it unless it is still as it was.
-func (s *scanner) read(f helperapi.File, was hashed) (helperapi.File, hashed, error) {
+func (s *Scanner) read(f helperapi.File, was hashed) (helperapi.File, hashed, error) {
 	info, err := s.root.Lstat(f.Path)
 	if err != nil {
 		return f, hashed{}, err
 	}
-	now := hashed{at: signatureOf(info), sum: was.sum}
+	now := hashed{at: signatureOf(info), sum: was.sum, fresh: was.fresh}
 	describe(&f, info)
 	if info.Mode()&fs.ModeSymlink != 0 {
 		f.Link, err = s.root.Readlink(f.Path)
 		return f, now, err
 	}
-	if now.at != was.at || was.sum == "" {
+	if now.at != was.at || was.sum == "" || was.fresh {
 		if now, err = s.hash(f.Path); err != nil {
 			return f, hashed{}, err
 		}
@@ -219,18 +262,16 @@ func describe(f *helperapi.File, info fs.FileInfo) {
 
 // hash reads one file. The signature it returns was taken before the first byte; a
 // file that changed meanwhile gets one that matches nothing.
-func (s *scanner) hash(name string) (hashed, error) {
-	f, err := s.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+func (s *Scanner) hash(name string) (hashed, error) {
+	f, err := s.Open(name)
 	if err != nil {
 		return hashed{}, err
 	}
 	defer f.Close()
+	begun := time.Now()
 	before, err := f.Stat()
 	if err != nil {
 		return hashed{}, err
-	}
-	if !before.Mode().IsRegular() {
-		return hashed{}, fs.ErrNotExist
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
@@ -245,7 +286,8 @@ func (s *scanner) hash(name string) (hashed, error) {
 	if signatureOf(after) != at || n != at.size {
 		at.ino = 0
 	}
-	return hashed{sum: hex.EncodeToString(h.Sum(nil)), at: at}, nil
+	fresh := begun.Sub(time.Unix(at.ctime.Unix())) < freshTime
+	return hashed{sum: hex.EncodeToString(h.Sum(nil)), at: at, fresh: fresh}, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {

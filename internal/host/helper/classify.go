@@ -38,6 +38,7 @@ func exitOf(err error) helperapi.Exit {
 		{znp.ErrNotZNP, helperapi.ExitNotZNP},
 		{nvram.ErrNotHold, helperapi.ExitNotHold},
 		{nvram.ErrReadBack, helperapi.ExitIO},
+		{nvram.ErrRebooted, helperapi.ExitIO},
 		{znp.ErrTimeout, helperapi.ExitIO},
 		{znp.ErrPortLost, helperapi.ExitIO},
 		{fs.ErrNotExist, helperapi.ExitIO},

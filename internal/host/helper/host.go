@@ -22,6 +22,7 @@ func runProbe(c *call) error {
 	set.StringVar(&a.Also, "also", "", "another `PORT`: say only which device that is")
 	set.StringVar(&a.Data, "data", "", "Zigbee2MQTT's data `DIR`")
 	set.StringVar(&a.Staging, "staging", "", "staging `DIR`, for the room there")
+	set.StringVar(&a.Broker, "broker", "", "`HOST:PORT` of the broker: say whether it can be reached")
 	set.StringVar(&a.Program, "program", "", "Zigbee2MQTT's `FOLDER`, for its version")
 	if _, err := c.parse(set); err != nil {
 		return err
@@ -38,15 +39,24 @@ func runManifest(c *call) error {
 	set := c.flags()
 	set.Var((*many)(&a.Exclude), "exclude", "leave out a `NAME` at any depth, or a path; * and ? as in a shell; may be repeated")
 	set.BoolVar(&a.Attached, "attached", false, "stop when standard input ends")
+	set.BoolVar(&a.Talk, "talk", false, "send the files that standard input asks for, and list again")
 	args, err := c.parse(set, "a directory")
 	if err != nil {
 		return err
 	}
-	c.attach(a.Attached)
-	m, err := datadir.Scan(c.ctx, args[0], datadir.ScanOptions{
+	scanner, err := datadir.NewScanner(args[0], datadir.ScanOptions{
 		Exclude:  a.Exclude,
 		Progress: func(done, total int) { c.out.progress("hash", done, total) },
 	})
+	if err != nil {
+		return err
+	}
+	defer scanner.Close()
+	if a.Talk {
+		return c.talk(scanner)
+	}
+	c.attach(a.Attached)
+	m, err := scanner.Scan(c.ctx)
 	if err != nil {
 		return err
 	}

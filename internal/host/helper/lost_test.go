@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/host/helperapi"
 )
@@ -36,11 +38,11 @@ func (b bench) Check(err error) {
 }
 
 // newBench has a stick slow enough to be caught in the middle of a write.
-func newBench(t *testing.T) bench {
+func newBench(t *testing.T) bench { return newBenchWith(t, nvimagetest.Reset(spare), time.Millisecond) }
+
+func newBenchWith(t *testing.T, memory *nvimage.Image, latency time.Duration) bench {
 	t.Parallel()
-	stick := znpsim.NewDongle(znpsim.DongleOptions{
-		Name: "B", Hardware: spare, Image: nvimagetest.Reset(spare), Latency: time.Millisecond,
-	})
+	stick := znpsim.NewDongle(znpsim.DongleOptions{Name: "B", Hardware: spare, Image: memory, Latency: latency})
 	b := bench{T: t, stick: stick, state: t.TempDir()}
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
@@ -62,7 +64,11 @@ func (b bench) helper() *exec.Cmd {
 // startWrite returns a helper that is in the middle of writing, and its output.
 func (b bench) startWrite() (*exec.Cmd, io.ReadCloser) {
 	b.Helper()
-	cmd := b.helper()
+	return b.startUntilWrite(b.helper())
+}
+
+func (b bench) startUntilWrite(cmd *exec.Cmd) (*exec.Cmd, io.ReadCloser) {
+	b.Helper()
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	b.Check(err)
@@ -152,6 +158,78 @@ func TestWriteStopsBetweenItems(t *testing.T) {
 		t.Errorf("ended with %v", got)
 	}
 	b.whole(b.attach())
+}
+
+// patcher prepares a patch of many items under run-1.
+func (b bench) patcher() *exec.Cmd {
+	b.Helper()
+	argv := helperapi.PatchArgs{Port: b.port, Run: "run-1", Reset: true, State: b.state, Keep: filepath.Join(b.state, "kept")}.Argv()
+	text, err := json.Marshal(patchOf(nvimagetest.Formed(), crowded()))
+	b.Check(err)
+	cmd := exec.Command("znp-helper", argv...)
+	cmd.Stdin = bytes.NewReader(text)
+	return cmd
+}
+
+// crowded is Formed after a hundred devices have joined.
+func crowded() *nvimage.Image {
+	m := nvimagetest.Formed()
+	for i := range uint16(100) {
+		m.Set(nvimage.Entry(nvimage.AddrMgr, 100+i), append([]byte{2, 0xFF, byte(i), 0x12}, zigbee.IEEE(uint64(spare)+uint64(i)).LE()...))
+	}
+	return m
+}
+
+// A patch whose helper was killed or stopped, or whose connection was lost, is taken up
+// again under its run id.
+func TestPatchGoesOnUnderItsRun(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(bench, *exec.Cmd, io.ReadCloser)
+	}{
+		{"when the connection is lost", func(b bench, first *exec.Cmd, out io.ReadCloser) {
+			b.Check(out.Close())
+			b.Check(first.Process.Signal(syscall.SIGHUP))
+		}},
+		{"when the helper died", func(b bench, first *exec.Cmd, _ io.ReadCloser) {
+			b.Check(first.Process.Kill())
+			_ = first.Wait()
+			if b.stick.Image().Configured() {
+				b.Fatal("a half-patched stick looks commissioned")
+			}
+		}},
+		{"when it was stopped", func(b bench, first *exec.Cmd, _ io.ReadCloser) {
+			b.Check(first.Process.Signal(syscall.SIGTERM))
+			_ = first.Wait()
+			if got := helperapi.Exit(first.ProcessState.ExitCode()); got != helperapi.ExitInterrupted {
+				b.Errorf("ended with %v", got)
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			b := newBenchWith(t, nvimagetest.Formed(), 5*time.Millisecond)
+			first, out := b.startUntilWrite(b.patcher())
+			test.end(b, first, out)
+			again, err := b.patcher().Output()
+			b.Check(err)
+			r, err := helperapi.Result[helperapi.PatchResult](again)
+			b.Check(err)
+			want := crowded()
+			want.Boot() // when it was plugged in
+			want.Boot()
+			if changes := nvimage.Diff(want, b.stick.Image()); len(changes) > 0 || r.Boots != 1 || r.State != helperapi.StateHold {
+				t.Errorf("%v, result %+v", changes, r)
+			}
+			kept, err := os.ReadFile(r.KeptPath)
+			b.Check(err)
+			old, err := nvimage.ParsePart(kept)
+			b.Check(err)
+			if v, _ := old.Get(nvimage.Entry(nvimage.AddrMgr, 150)); old.Len() != 100 || v[0] != 0xFF {
+				t.Errorf("kept %v, %x", old, v)
+			}
+		})
+	}
 }
 
 func TestReadStopsWhenTheConnectionIsLost(t *testing.T) {

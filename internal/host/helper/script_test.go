@@ -57,6 +57,8 @@ func TestScripts(t *testing.T) {
 			"holding":  startHolding,
 			"mode":     checkMode,
 			"hash":     keepHash,
+			"patch":    makePatch,
+			"layout":   makeLayout,
 		},
 	})
 }

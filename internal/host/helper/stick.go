@@ -98,6 +98,7 @@ func runRead(c *call) error {
 	set := c.flags()
 	file := set.String("o", "", "write the image to `FILE` (\"-\": standard output), and beside it which firmware it is from")
 	force := set.Bool("force", false, "replace FILE when it exists")
+	known := set.Bool("known", false, "read what is known to be there: which items, standard input says")
 	attached := set.Bool("attached", false, "stop when standard input ends")
 	args, err := c.parse(set, aPort)
 	if err != nil {
@@ -110,15 +111,37 @@ func runRead(c *call) error {
 		return helperapi.Errorf(helperapi.ExitUsage, "read %s: say where to put the image: -o backup.json", args[0])
 	}
 	c.out.text = c.out.text || *file != ""
+	look := reader(nvram.Read)
+	if *known {
+		if look, err = c.readKnown(); err != nil {
+			return err
+		}
+	}
 	c.attach(*attached)
 	stick, err := on(c.ctx, args[0], func(client *znp.Client) (reading, error) {
-		return read(c.ctx, client, func(done, total int) { c.out.progress("read", done, total) })
+		return read(c.ctx, client, look, func(done, total int) { c.out.progress("read", done, total) })
 	})
 	if err != nil {
 		return err
 	}
 	return c.hand(stick, *file)
 }
+
+// A reader reads a stick's memory, as nvram.Read does.
+type reader func(context.Context, *znp.Client, nvram.Progress) (*nvimage.Image, error)
+
+// readKnown takes one Layout off standard input, which goes on behind it.
+func (c *call) readKnown() (reader, error) {
+	var known helperapi.Layout
+	if err := c.decodeStdin(&known); err != nil || len(known.Items) == 0 {
+		return nil, helperapi.Errorf(helperapi.ExitUsage, "standard input does not say what is known of the stick: %v", err)
+	}
+	return func(ctx context.Context, client *znp.Client, progress nvram.Progress) (*nvimage.Image, error) {
+		return nvram.ReadKnown(ctx, client, known.Image(), progress)
+	}, nil
+}
+
+func (c *call) decodeStdin(value any) error { return json.NewDecoder(c.env.Stdin).Decode(value) }
 
 // A reading is a stick's memory with what says whose it is.
 type reading struct {
@@ -127,7 +150,7 @@ type reading struct {
 	state string
 }
 
-func read(ctx context.Context, client *znp.Client, progress nvram.Progress) (reading, error) {
+func read(ctx context.Context, client *znp.Client, look reader, progress nvram.Progress) (reading, error) {
 	stick, err := client.Version(ctx)
 	if err != nil {
 		return reading{}, err
@@ -136,7 +159,7 @@ func read(ctx context.Context, client *znp.Client, progress nvram.Progress) (rea
 	if err != nil {
 		return reading{}, err
 	}
-	image, err := nvram.Read(ctx, client, progress)
+	image, err := look(ctx, client, progress)
 	return reading{image, stick, nvram.StateName(device.State)}, err
 }
 

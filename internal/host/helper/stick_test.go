@@ -11,12 +11,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
+	"z2mha/internal/dongle/nvram"
 	"z2mha/internal/dongle/port"
 	"z2mha/internal/dongle/unpi"
 	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/dongle/znp"
 	"z2mha/internal/dongle/znpsim"
+	"z2mha/internal/host/helperapi"
 )
 
 // spare is the factory address of sticks that never were on a network.
@@ -100,4 +103,35 @@ func onAir(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	_, err = up.Wait(ctx)
 	ts.Check(err)
+}
+
+// makePatch writes what brings a stick that holds an image from there to an image with
+// one device more: patch IMAGE FILE.
+func makePatch(ts *testscript.TestScript, _ bool, args []string) {
+	known, err := nvimage.Parse([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	text, err := json.Marshal(patchOf(known, joined(known)))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+}
+
+func patchOf(known, want *nvimage.Image) helperapi.Patch {
+	items := nvram.PatchItems(known, want)
+	return helperapi.Patch{From: nvimagetest.Stick, Known: known.Part(items).Encode(), Want: want.Part(items).Encode()}
+}
+
+// joined is an image after a device has joined its network.
+func joined(known *nvimage.Image) *nvimage.Image {
+	m := known.Clone()
+	m.Set(nvimage.Entry(nvimage.AddrMgr, 100), append([]byte{2, 0xFF, 0x34, 0x12}, spare.LE()...))
+	return m
+}
+
+// makeLayout writes which items an image has: layout IMAGE FILE.
+func makeLayout(ts *testscript.TestScript, _ bool, args []string) {
+	image, err := nvimage.Parse([]byte(ts.ReadFile(args[0])))
+	ts.Check(err)
+	text, err := json.Marshal(helperapi.LayoutOf(image.Layout()))
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
 }

@@ -80,6 +80,10 @@ func sayWrite(w io.Writer, l load, r helperapi.WriteResult) {
 	}
 }
 
+func sayPatch(w io.Writer, port string, r helperapi.PatchResult) {
+	fmt.Fprintf(w, "%s: %d items written and read back, %d deleted; state %s\n", port, r.Written, r.Deleted, stateInWords(r.State))
+}
+
 func sayVerify(w io.Writer, r helperapi.VerifyResult) {
 	if r.Equal {
 		fmt.Fprintln(w, "the stick holds the image")
@@ -114,6 +118,9 @@ func sayProbe(w io.Writer, r helperapi.ProbeResult) {
 	sayHolders(w, r.DataHolders)
 	if r.Version != "" {
 		fmt.Fprintf(w, "program  Zigbee2MQTT %s\n", r.Version)
+	}
+	if b := r.Broker; b != nil {
+		fmt.Fprintf(w, "broker   %s: reached %t %s\n", b.Address, b.OK, b.Why)
 	}
 	if r.Blind {
 		fmt.Fprintf(w, "unsure   %s; somebody unseen may use port or folder\n", r.BlindReason)

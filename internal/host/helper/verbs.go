@@ -31,10 +31,12 @@ func verbs() []verb {
 		{helperapi.VerbInfo, "PORT", "say which stick is there, changing nothing", false, runInfo, ""},
 		{helperapi.VerbRead, "PORT [-o FILE [-force]]", "read the stick's memory, interchangeable with zigpy-znp", false, runRead, ""},
 		{helperapi.VerbWrite, "IMAGE PORT", "make a parked stick hold an image: only what differs, read back", true, runWrite, copyWarning},
+		{helperapi.VerbPatch, "PORT --run ID [--reset]", "change a few items of a parked stick; which, standard input says", true, runPatch, ""},
 		{helperapi.VerbVerify, "IMAGE PORT", "compare a stick with an image", false, runVerify, ""},
 		{helperapi.VerbReset, "PORT", "reset the stick; its radio is silent afterwards", true, runReset, ""},
 		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark, ""},
 		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe, ""},
+		{helperapi.VerbEnd, "--tty PORT --data DIR [--ask LINE]", "end Zigbee2MQTT as soon as it has saved", true, runEnd, ""},
 		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest, ""},
 		{helperapi.VerbPromote, "--staging DIR --data DIR --previous DIR --run ID --expect HASH", "make staging the data directory; --undo takes it back", true, runPromote, ""},
 		{helperapi.VerbSFTP, "[--read-only]", "serve SFTP on stdin and stdout", false, runSFTP, ""},
@@ -52,7 +54,7 @@ func findVerb(name string) (verb, bool) {
 }
 
 // byMachine are the verbs that a person hardly needs.
-var byMachine = []string{helperapi.VerbManifest, helperapi.VerbPromote, helperapi.VerbProbe, helperapi.VerbSFTP}
+var byMachine = []string{helperapi.VerbEnd, helperapi.VerbManifest, helperapi.VerbPatch, helperapi.VerbPromote, helperapi.VerbProbe, helperapi.VerbSFTP}
 
 func list(w io.Writer, machine bool) {
 	for _, v := range verbs() {

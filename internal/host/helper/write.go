@@ -128,18 +128,23 @@ func (c *call) write(run *runrecord.Run, l load) (helperapi.WriteResult, error) 
 }
 
 func (c *call) writeOptions(run *runrecord.Run, l load) nvram.WriteOptions {
-	step := nvram.PhaseCompare
 	o := nvram.WriteOptions{
 		From: l.from, AnyRevision: l.any,
 		ExpectBefore: l.before,
 		Stop:         c.stopped.Done(),
-		Phase:        func(p nvram.Phase) { step = p },
-		Progress:     func(done, total int) { c.stepper(run, string(step))(done, total) },
 	}
+	o.Phase, o.Progress = c.phases(run)
 	if run.Note(noteKeptPath) != "" {
 		o.Resume, o.ExpectBefore = true, ""
 	}
 	return o
+}
+
+// phases tells how far a write is, phase by phase.
+func (c *call) phases(run *runrecord.Run) (func(nvram.Phase), nvram.Progress) {
+	step := nvram.PhaseCompare
+	return func(p nvram.Phase) { step = p },
+		func(done, total int) { c.stepper(run, string(step))(done, total) }
 }
 
 // keep saves what the stick holds before the first write. A resumed run saves the
@@ -169,7 +174,7 @@ func (c *call) writeResult(run *runrecord.Run, client *znp.Client, stick nvimage
 	return helperapi.WriteResult{
 		Report: helperapi.WriteReport{
 			BeforeHash: report.BeforeHash,
-			Written:    report.Written, Deleted: report.Deleted, Unchanged: report.Unchanged,
+			Written:    report.Written, Deleted: report.Deleted, Bytes: report.Bytes, Unchanged: report.Unchanged,
 			Compare: helperapi.Cost(report.Compare), Write: helperapi.Cost(report.Write), ReadBack: helperapi.Cost(report.ReadBack),
 			Boots: report.Boots,
 		},

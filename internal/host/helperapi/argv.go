@@ -1,16 +1,21 @@
 package helperapi
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // The helper's verbs.
 const (
 	VerbInfo     = "info"
 	VerbRead     = "read"
 	VerbWrite    = "write"
+	VerbPatch    = "patch"
 	VerbVerify   = "verify"
 	VerbReset    = "reset"
 	VerbPark     = "park"
 	VerbProbe    = "probe"
+	VerbEnd      = "end"
 	VerbManifest = "manifest"
 	VerbPromote  = "promote"
 	VerbSFTP     = "sftp"
@@ -34,15 +39,17 @@ func (a InfoArgs) Argv() []string {
 	return new(argv).verb(VerbInfo, a.Port).flag("--attached", a.Attached).words
 }
 
-// ReadArgs reads the whole memory.
+// ReadArgs reads the whole memory. With Known a Layout on standard input tells what is
+// there to be read.
 type ReadArgs struct {
 	Port     string
+	Known    bool
 	Attached bool
 }
 
 // Argv returns the command line.
 func (a ReadArgs) Argv() []string {
-	return new(argv).verb(VerbRead, a.Port).flag("--attached", a.Attached).words
+	return new(argv).verb(VerbRead, a.Port).flag("--known", a.Known).flag("--attached", a.Attached).words
 }
 
 // WriteArgs loads an image, read from Image or, with Stdin, from standard input.
@@ -65,6 +72,23 @@ func (a WriteArgs) Argv() []string {
 	}
 	return w.flag("--any-revision", a.AnyRevision).
 		value("--expect-before", a.ExpectBefore).
+		value("--keep", a.Keep).
+		value("--state", a.State).words
+}
+
+// PatchArgs changes some items of a parked stick; which, a Patch on standard input tells.
+type PatchArgs struct {
+	Port  string
+	Run   string
+	Reset bool   // boot the stick at the end
+	Keep  string // directory for the old values, "" for the default
+	State string // directory of run records, "" for the default
+}
+
+// Argv returns the command line.
+func (a PatchArgs) Argv() []string {
+	return new(argv).verb(VerbPatch, a.Port).value("--run", a.Run).
+		flag("--reset", a.Reset).
 		value("--keep", a.Keep).
 		value("--state", a.State).words
 }
@@ -104,6 +128,7 @@ type ProbeArgs struct {
 	Also    string // another port: only which device it is
 	Data    string
 	Staging string
+	Broker  string // host:port; whether it can be connected to
 	Program string // Zigbee2MQTT's folder or script, for its version
 }
 
@@ -114,7 +139,36 @@ func (a ProbeArgs) Argv() []string {
 		value("--also", a.Also).
 		value("--data", a.Data).
 		value("--staging", a.Staging).
+		value("--broker", a.Broker).
 		value("--program", a.Program).words
+}
+
+// EndArgs ends Zigbee2MQTT as soon as it has saved. Ask is a line of shell that asks
+// the service manager for the end, and Settle one that makes it agree afterwards. Both
+// may be empty. With Term whoever is to end is sent a TERM besides, unless a supervisor
+// runs it that would start it again.
+type EndArgs struct {
+	TTY    string
+	Data   string
+	Budget time.Duration // for the saving
+	Term   bool
+	Ask    string
+	Settle string
+	Run    string
+	State  string
+}
+
+// Argv returns the command line.
+func (a EndArgs) Argv() []string {
+	return new(argv).verb(VerbEnd).
+		value("--tty", a.TTY).
+		value("--data", a.Data).
+		value("--budget", a.Budget.String()).
+		flag("--term", a.Term).
+		value("--ask", a.Ask).
+		value("--settle", a.Settle).
+		value("--run", a.Run).
+		value("--state", a.State).words
 }
 
 // ManifestArgs lists and hashes a directory. An Exclude without a slash matches a
@@ -123,13 +177,15 @@ type ManifestArgs struct {
 	Dir      string
 	Exclude  []string
 	Attached bool
+	Talk     bool // answer each Fetch on standard input, until that ends
 }
 
 // Argv returns the command line.
 func (a ManifestArgs) Argv() []string {
 	return new(argv).verb(VerbManifest, a.Dir).
 		values("--exclude", a.Exclude).
-		flag("--attached", a.Attached).words
+		flag("--attached", a.Attached).
+		flag("--talk", a.Talk).words
 }
 
 // PromoteArgs makes the staging directory the data directory, keeping the old one

@@ -18,7 +18,7 @@ const (
 	ExitNotZNP      Exit = 4  // what answers, or does not, is no ZNP stick
 	ExitNotHold     Exit = 5  // the stick is on air; park it first
 	ExitMisfit      Exit = 6  // the image is damaged or does not fit the stick
-	ExitDiffers     Exit = 7  // verify: the stick holds something else
+	ExitDiffers     Exit = 7  // verify and patch: the stick holds something else
 	ExitIO          Exit = 8  // port, network or file error
 	ExitNoSpace     Exit = 9  // disk full
 	ExitInterrupted Exit = 10 // stopped at an item boundary; the same run id goes on
@@ -33,7 +33,7 @@ var exitWords = map[Exit][2]string{
 	ExitNotZNP:      {"not-znp", "no ZNP stick answers at the port"},
 	ExitNotHold:     {"not-hold", "the stick is on air; park it first"},
 	ExitMisfit:      {"misfit", "the image is damaged or does not fit the stick"},
-	ExitDiffers:     {"differs", "verify: the stick holds something else"},
+	ExitDiffers:     {"differs", "verify, patch: the stick holds something else"},
 	ExitIO:          {"io", "port, network or file error"},
 	ExitNoSpace:     {"no-space", "the disk is full"},
 	ExitInterrupted: {"interrupted", "stopped on request; the same --run goes on"},

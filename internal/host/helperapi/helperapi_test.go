@@ -3,9 +3,11 @@ package helperapi_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 
+	"z2mha/internal/dongle/nvimage/nvimagetest"
 	"z2mha/internal/host/helperapi"
 )
 
@@ -63,6 +65,22 @@ func TestExitsHaveNamesOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestLayoutIsSaidWhole(t *testing.T) {
+	want := nvimagetest.Formed().Layout()
+	text, err := json.Marshal(helperapi.LayoutOf(want))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back helperapi.Layout
+	if err := json.Unmarshal(text, &back); err != nil {
+		t.Fatal(err)
+	}
+	got := back.Image()
+	if !maps.Equal(got.Items, want.Items) || !maps.Equal(got.Counts, want.Counts) || !maps.Equal(got.EntryLen, want.EntryLen) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
 func TestArgv(t *testing.T) {
 	tests := []struct {
 		got  []string
@@ -73,6 +91,8 @@ func TestArgv(t *testing.T) {
 		{helperapi.WriteArgs{Image: helperapi.Stdin, Port: "P", Run: "r1", FromRevision: 20250321, ExpectBefore: "ab", Keep: "/k"}.Argv(),
 			"write - P --run r1 --from-revision 20250321 --expect-before ab --keep /k"},
 		{helperapi.WriteArgs{Image: "i.json", Port: "P", AnyRevision: true}.Argv(), "write i.json P --any-revision"},
+		{helperapi.ReadArgs{Port: "P", Known: true, Attached: true}.Argv(), "read P --known --attached"},
+		{helperapi.PatchArgs{Port: "P", Run: "r1", Reset: true, Keep: "/k", State: "/s"}.Argv(), "patch P --run r1 --reset --keep /k --state /s"},
 		{helperapi.VerifyArgs{Image: "-", Port: "P"}.Argv(), "verify - P"},
 		{helperapi.SilenceArgs{Port: "P", Run: "r"}.ParkArgv(), "park P --run r"},
 		{helperapi.SilenceArgs{Port: "P"}.ResetArgv(), "reset P"},

@@ -36,6 +36,9 @@ type ProbeResult struct {
 	Staging *DataDir `json:"staging,omitempty"`
 	Version string   `json:"zigbee2mqtt,omitempty"` // of the program, when it can be found
 
+	Broker *Reach `json:"broker,omitempty"`
+	Root   bool   `json:"root,omitempty"` // root looked
+
 	// ModemManager says that ModemManager runs and was not told to leave the port alone.
 	ModemManager bool `json:"modem_manager,omitempty"`
 
@@ -48,6 +51,26 @@ type ProbeResult struct {
 	// Contained says, in words, that processes outside of a container could not be
 	// seen. Alone it is a warning: nothing outside is likely to use the port.
 	Contained string `json:"contained,omitempty"`
+}
+
+// Reach is whether a TCP port could be connected to.
+type Reach struct {
+	Address string `json:"address"`
+	OK      bool   `json:"ok"`
+	Why     string `json:"why,omitempty"`
+	TookMS  int64  `json:"took_ms"`
+	Here    bool   `json:"here,omitempty"` // the address is one of this machine
+}
+
+// EndResult is the answer of end. Nobody is killed who was not seen to have saved.
+type EndResult struct {
+	Found  []Holder `json:"found,omitempty"` // who was to end
+	Saved  bool     `json:"saved"`           // state.json and database.db are new and whole
+	SaveMS int64    `json:"save_ms"`         // until that was seen
+	Killed []Holder `json:"killed,omitempty"`
+	Gone   bool     `json:"gone"` // nobody uses port or directory
+	TookMS int64    `json:"took_ms"`
+	Why    string   `json:"why,omitempty"` // it was not ended, or not by us
 }
 
 // A TTY is the port asked for, seen from outside.

@@ -23,6 +23,7 @@ const Version = 1
 const (
 	EventProgress = "progress"
 	EventResult   = "result"
+	EventChunk    = "chunk"
 )
 
 // A Message is one line on the helper's stdout.
@@ -30,6 +31,21 @@ type Message struct {
 	Event    string          `json:"event"`
 	Progress *Progress       `json:"progress,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
+	Chunk    *Chunk          `json:"chunk,omitempty"`
+}
+
+// A Fetch is one line on standard input of a manifest that talks: it asks for the
+// contents of these files, and then for the next listing.
+type Fetch struct {
+	Paths []string `json:"fetch"`
+}
+
+// A Chunk is a piece of a file asked for. Its line is followed by as many bytes as it
+// says. Every file ends with a chunk that says so, also one that is Gone.
+type Chunk struct {
+	Bytes int  `json:"bytes"`
+	End   bool `json:"end,omitempty"`
+	Gone  bool `json:"gone,omitempty"` // it is not there, or no regular file
 }
 
 // Progress tells how far a step is; Total is 0 while it is not known.

@@ -49,6 +49,43 @@ type ReadResult struct {
 	Path  string          `json:"path,omitempty"` // where -o put it
 }
 
+// A Layout says which items a stick holds, without their values: the length of each OSAL
+// item by its id, and the tables by their item.
+type Layout struct {
+	Items  map[uint16]int   `json:"items"`
+	Tables map[uint16]Table `json:"tables"`
+}
+
+// A Table has Count entries; the first has Length bytes.
+type Table struct {
+	Count  int `json:"count"`
+	Length int `json:"length"`
+}
+
+// LayoutOf is how l is said on standard input.
+func LayoutOf(l nvimage.Layout) Layout {
+	out := Layout{Items: make(map[uint16]int), Tables: make(map[uint16]Table)}
+	for id, length := range l.Items {
+		out.Items[id.Sub] = length
+	}
+	for table, count := range l.Counts {
+		out.Tables[table] = Table{count, l.EntryLen[table]}
+	}
+	return out
+}
+
+// Image is l as nvram.ReadKnown takes it.
+func (l Layout) Image() nvimage.Layout {
+	out := nvimage.Layout{Items: make(map[nvimage.ID]int), Counts: make(map[uint16]int), EntryLen: make(map[uint16]int)}
+	for id, length := range l.Items {
+		out.Items[nvimage.OSAL(id)] = length
+	}
+	for table, t := range l.Tables {
+		out.Counts[table], out.EntryLen[table] = t.Count, t.Length
+	}
+	return out
+}
+
 // Cost counts request-answer pairs and bytes on the wire, both directions.
 type Cost struct {
 	Exchanges int   `json:"exchanges"`
@@ -60,6 +97,7 @@ type WriteReport struct {
 	BeforeHash string `json:"before_hash"`
 	Written    int    `json:"written"`
 	Deleted    int    `json:"deleted"`
+	Bytes      int    `json:"bytes"` // of the values written
 	Unchanged  int    `json:"unchanged"`
 	Compare    Cost   `json:"compare"`
 	Write      Cost   `json:"write"`
@@ -75,6 +113,35 @@ type WriteResult struct {
 	KeptPath string        `json:"kept_path,omitempty"`
 	KeptHash string        `json:"kept_hash,omitempty"`
 	State    string        `json:"state"` // read back after the last reset
+}
+
+// A Patch is what patch is told on standard input. Both images are in zigpy-znp's form,
+// contain keys, and hold no more than the items that nvram.PatchItems names.
+type Patch struct {
+	From  nvimage.Stick   `json:"from"`  // firmware of both, and of the stick
+	Known json.RawMessage `json:"known"` // what the stick holds
+	Want  json.RawMessage `json:"want"`
+}
+
+// PatchResult is the answer of patch. It holds no secrets: what was written its reader
+// knows already.
+type PatchResult struct {
+	Written  int           `json:"written"`
+	Deleted  int           `json:"deleted"`
+	Bytes    int           `json:"bytes"` // of the values written
+	Boots    int           `json:"boots"`
+	Cost     Cost          `json:"cost"`            // without the connecting
+	Ahead    []Ahead       `json:"ahead,omitempty"` // before a reset
+	Stick    nvimage.Stick `json:"stick"`
+	KeptPath string        `json:"kept_path,omitempty"` // old values of what was to be changed
+	State    string        `json:"state"`               // read back at the end
+}
+
+// Ahead is a transmit counter with which a stick was ahead of what it was to hold.
+type Ahead struct {
+	Item    uint16              `json:"item"` // as in nvimage.ID
+	Sub     uint16              `json:"sub"`
+	Counter zigbee.FrameCounter `json:"counter"`
 }
 
 // VerifyResult is the answer of verify; with Equal false the exit status is

@@ -48,11 +48,7 @@ func (c call) report(line []byte) {
 // and *helperapi.Error when the helper refused or failed.
 func callOnce[T any](ctx context.Context, n *Node, c call) (T, error) {
 	var none T
-	helper, err := n.helper.ready(ctx)
-	if err != nil {
-		return none, err
-	}
-	out, err := n.conn.Run(ctx, c.command(helper))
+	out, err := n.runHelper(ctx, c.command)
 	if err != nil {
 		return none, err
 	}
@@ -64,6 +60,23 @@ func callOnce[T any](ctx context.Context, n *Node, c call) (T, error) {
 		return none, fmt.Errorf("znp-helper %s: %w", c.argv[0], err)
 	}
 	return result, nil
+}
+
+// runHelper runs a command of the helper that was checked over the very connection it
+// runs over. A connection that is found dead is made again, and the helper checked again.
+func (n *Node) runHelper(ctx context.Context, build func(helper string) remote.Command) (remote.Output, error) {
+	for again := false; ; again = true {
+		helper, number, err := n.helper.ready(ctx)
+		if err != nil {
+			return remote.Output{}, err
+		}
+		cmd := build(helper)
+		cmd.Connection = number
+		out, err := n.conn.Run(ctx, cmd)
+		if again || !errors.Is(err, remote.ErrReconnected) {
+			return out, err
+		}
+	}
 }
 
 // callAgain is callOnce for a verb with a run id. When the connection is lost it

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -16,7 +15,6 @@ import (
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/helperapi"
-	"z2mha/internal/host/remote"
 	"z2mha/internal/z2m"
 )
 
@@ -35,19 +33,14 @@ func (n *Node) Capture(ctx context.Context, depot engine.Depot) (network.Capture
 type capture struct {
 	n     *Node
 	depot engine.Depot
-	files *remote.Files
 }
 
 func (c *capture) run(ctx context.Context) (network.Capture, error) {
-	listing, err := c.n.list(ctx, c.n.cfg.Data, nil)
-	if err != nil {
-		return network.Capture{}, err
-	}
-	if c.files, err = c.n.files(ctx, true); err != nil {
-		return network.Capture{}, err
-	}
-	defer c.files.Close()
-	listing, err = c.untilStill(ctx, listing)
+	var listing helperapi.ManifestResult
+	err := c.n.talk(ctx, c.n.captureCall(), func(d *dialogue) (err error) {
+		listing, err = c.untilStill(d)
+		return err
+	})
 	if err != nil {
 		return network.Capture{}, err
 	}
@@ -55,75 +48,108 @@ func (c *capture) run(ctx context.Context) (network.Capture, error) {
 }
 
 // untilStill fetches and lists again until nothing has changed meanwhile.
-func (c *capture) untilStill(ctx context.Context, listing helperapi.ManifestResult) (helperapi.ManifestResult, error) {
-	get := below(c.files, c.n.cfg.Data)
+func (c *capture) untilStill(d *dialogue) (helperapi.ManifestResult, error) {
+	listing, err := d.listing()
+	if err != nil {
+		return listing, err
+	}
 	var restless []string
 	for range captureTries {
-		logs := logDirectory(get, c.n.cfg.Data)
-		listing = without(listing, logs)
-		changed, err := c.fetch(listing)
-		if err != nil {
+		listing, restless, err = c.settle(d, listing)
+		if err != nil || len(restless) == 0 {
 			return listing, err
 		}
-		next, err := c.n.list(ctx, c.n.cfg.Data, nil)
-		if err != nil {
-			return listing, err
-		}
-		next = without(next, logs)
-		restless = append(changed, next.Changing...)
-		restless = append(restless, changes(listing.Files, next.Files)...)
-		if len(restless) == 0 && next.Stable {
-			return next, nil
-		}
-		listing = next
 	}
-	slices.Sort(restless)
 	return listing, fmt.Errorf("%s changed each of %d times it was read; who writes there?",
-		strings.Join(slices.Compact(restless), ", "), captureTries)
+		strings.Join(restless, ", "), captureTries)
 }
 
-// fetch puts into the depot what it lacks and names the files that were no longer
-// what the listing said.
-func (c *capture) fetch(listing helperapi.ManifestResult) ([]string, error) {
-	changed := slices.Clone(listing.Changing)
+// settle fetches what the depot lacks and names what was not the same before and after.
+// The configuration comes first: it says where the logs are, which are left out.
+func (c *capture) settle(d *dialogue, before helperapi.ManifestResult) (after helperapi.ManifestResult, restless []string, err error) {
+	isConfiguration := func(f helperapi.File) bool { return f.Path == z2m.ConfigurationFile }
+	if c.lacks(before, isConfiguration) != nil {
+		changed, next, err := c.fetch(d, before, isConfiguration)
+		if err != nil || len(changed) > 0 {
+			return next, changed, err
+		}
+		before = next
+	}
+	logs := logDirectory(inDepot(c.depot, hashesOf(before.Files)), c.n.cfg.Data)
+	before = without(before, logs)
+	restless, after, err = c.fetch(d, before, func(helperapi.File) bool { return true })
+	if err != nil {
+		return after, nil, err
+	}
+	after = without(after, logs)
+	restless = append(restless, before.Changing...)
+	restless = append(restless, after.Changing...)
+	restless = append(restless, changes(before.Files, after.Files)...)
+	if len(restless) == 0 && !after.Stable {
+		restless = []string{c.n.cfg.Data}
+	}
+	slices.Sort(restless)
+	return after, slices.Compact(restless), nil
+}
+
+// lacks are the files that the depot has not got, each content once. One that keeps
+// changing is no use yet.
+func (c *capture) lacks(listing helperapi.ManifestResult, wanted func(helperapi.File) bool) []helperapi.File {
+	var files []helperapi.File
+	seen := map[string]bool{}
 	for _, f := range listing.Files {
-		if f.Link != "" || c.depot.Has(f.SHA256) || slices.Contains(changed, f.Path) {
+		if f.Link != "" || !wanted(f) || seen[f.SHA256] || slices.Contains(listing.Changing, f.Path) || c.depot.Has(f.SHA256) {
 			continue
 		}
-		same, err := c.fetchOne(f)
+		seen[f.SHA256] = true
+		files = append(files, f)
+	}
+	return files
+}
+
+// fetch puts what is wanted and lacking into the depot, names the files that were no
+// longer what the listing said, and returns the listing that was made afterwards.
+func (c *capture) fetch(d *dialogue, listing helperapi.ManifestResult, wanted func(helperapi.File) bool) (changed []string, next helperapi.ManifestResult, err error) {
+	files := c.lacks(listing, wanted)
+	if err := d.request(files); err != nil {
+		return nil, next, err
+	}
+	for _, f := range files {
+		same, err := c.fetchOne(d.file(), f)
 		if err != nil {
-			return nil, fmt.Errorf("fetch %s: %w", f.Path, err)
+			return nil, next, fmt.Errorf("fetch %s: %w", f.Path, err)
 		}
 		if !same {
 			changed = append(changed, f.Path)
 		}
 	}
-	return changed, nil
+	next, err = d.listing()
+	return changed, next, err
 }
 
 // fetchOne stores one file. It returns false when the file is gone or is not what
 // the listing said.
-func (c *capture) fetchOne(f helperapi.File) (same bool, err error) {
-	r, err := c.files.Open(path.Join(c.n.cfg.Data, f.Path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	defer r.Close()
+func (c *capture) fetchOne(r io.Reader, f helperapi.File) (same bool, err error) {
 	hash := sha256.New()
-	err = c.depot.Put(f.SHA256, io.TeeReader(r, hash))
-	if got := hex.EncodeToString(hash.Sum(nil)); err != nil && got != f.SHA256 && ended(r) {
+	whole := io.TeeReader(r, hash)
+	err = c.depot.Put(f.SHA256, whole)
+	if _, lost := io.Copy(io.Discard, whole); lost != nil && !errors.Is(lost, fs.ErrNotExist) {
+		return false, lost
+	}
+	if got := hex.EncodeToString(hash.Sum(nil)); got != f.SHA256 {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// ended says that a file was read to its end.
-func ended(r io.Reader) bool {
-	n, err := r.Read(make([]byte, 1))
-	return n == 0 && errors.Is(err, io.EOF)
+func hashesOf(files []helperapi.File) map[string]string {
+	hashes := map[string]string{}
+	for _, f := range files {
+		if f.Link == "" {
+			hashes[f.Path] = f.SHA256
+		}
+	}
+	return hashes
 }
 
 // check turns the listing into a capture that Zigbee2MQTT could start from.
@@ -140,6 +166,7 @@ func (c *capture) check(listing helperapi.ManifestResult) (network.Capture, erro
 		names = append(names, f.Path)
 		hashes[f.Path] = f.SHA256
 	}
+	c.n.learnBroker(inDepot(c.depot, hashes))
 	summary, err := z2m.Check(inDepot(c.depot, hashes), names)
 	summary.Warnings = append(summary.Warnings, links...)
 	got.Summary = summary

@@ -22,21 +22,14 @@ const maxText = 16 << 20
 
 // files opens a file session as root, served by the helper.
 func (n *Node) files(ctx context.Context, readOnly bool) (*remote.Files, error) {
-	helper, err := n.helper.ready(ctx)
+	helper, _, err := n.helper.ready(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return n.conn.SFTP(ctx, filesArgv(helper, readOnly))
 }
 
-// list lists and hashes a directory, waiting for files that are being written.
-func (n *Node) list(ctx context.Context, dir string, progress engine.Progress) (helperapi.ManifestResult, error) {
-	c := n.listCall(dir)
-	c.progress = progress
-	return callOnce[helperapi.ManifestResult](ctx, n, c)
-}
-
-// listStaged is list of all that would be promoted.
+// listStaged lists and hashes all that would be promoted.
 func (n *Node) listStaged(ctx context.Context, own []string) (helperapi.ManifestResult, error) {
 	return callOnce[helperapi.ManifestResult](ctx, n, n.stagedCall(own))
 }
@@ -53,6 +46,23 @@ func below(files *remote.Files, dir string) z2m.Files {
 		}
 		defer f.Close()
 		return readText(f, path.Join(dir, name))
+	}
+}
+
+// remembered asks for each file once.
+func remembered(get z2m.Files) z2m.Files {
+	type answer struct {
+		raw []byte
+		err error
+	}
+	known := map[string]answer{}
+	return func(name string) ([]byte, error) {
+		a, ok := known[name]
+		if !ok {
+			a.raw, a.err = get(name)
+			known[name] = a
+		}
+		return a.raw, a.err
 	}
 }
 

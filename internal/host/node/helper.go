@@ -46,29 +46,30 @@ func (h *helper) place() string {
 	return h.path
 }
 
-// ready returns the path of a helper that was checked over the present connection.
-func (h *helper) ready(ctx context.Context) (string, error) {
-	number, err := h.conn.Connect(ctx)
+// ready returns the path of a helper that was checked over the present connection, and
+// the number of that.
+func (h *helper) ready(ctx context.Context) (path string, number int, err error) {
+	number, err = h.conn.Connect(ctx)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	select {
 	case <-h.turn:
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", 0, ctx.Err()
 	}
 	defer func() { h.turn <- struct{}{} }()
 	if p, ok := h.checked(number); ok {
-		return p, nil
+		return p, number, nil
 	}
 	p, err := h.prepare(ctx)
 	if err != nil {
-		return "", fmt.Errorf("helper on %s: %w", h.conn.Address(), err)
+		return "", 0, fmt.Errorf("helper on %s: %w", h.conn.Address(), err)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.path, h.number = p, number
-	return p, nil
+	return p, number, nil
 }
 
 func (h *helper) checked(number int) (string, bool) {

@@ -1,9 +1,14 @@
 package node
 
 import (
+	"encoding/json"
 	"path"
 	"slices"
+	"strings"
+	"time"
 
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/nvram"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/helperapi"
@@ -34,9 +39,11 @@ const (
 func (n *Node) Explain(op engine.Op) []string {
 	switch op {
 	case engine.OpObserve:
-		return n.lines(append(n.statusCommands(), n.ofHelper(n.probeCall()))...)
+		return n.lines(append(n.statusCommands(), n.ofHelper(n.observeCall(n.broker())))...)
 	case engine.OpStop:
 		return n.explainStop()
+	case engine.OpStopFast:
+		return n.explainStopFast()
 	case engine.OpStart:
 		return n.explainStart()
 	case engine.OpEnable, engine.OpDisable:
@@ -45,11 +52,13 @@ func (n *Node) Explain(op engine.Op) []string {
 			return []string{"nothing: there is no way to ask for that here"}
 		}
 		return n.lines(c)
-	case engine.OpInspect, engine.OpPark, engine.OpReset, engine.OpReadStick, engine.OpLoadStick:
+	case engine.OpInspect, engine.OpPark, engine.OpReset, engine.OpReadStick, engine.OpReadKnown,
+		engine.OpLoadStick, engine.OpPatchStick:
 		return n.stick.explain(op)
+	case engine.OpKeepOdometer, engine.OpOdometer:
+		return n.lines(n.filesCommand(op == engine.OpOdometer))
 	case engine.OpCapture:
-		list := n.ofHelper(n.listCall(n.cfg.Data))
-		return n.lines(list, n.filesCommand(true), list)
+		return n.lines(n.ofHelper(n.captureCall()))
 	case engine.OpStage:
 		list := n.ofHelper(n.stagedCall(nil))
 		port := n.ofHelper(n.portProbeCall(portWord))
@@ -86,23 +95,39 @@ func (n *Node) explainStop() []string {
 		return lines
 	}
 	lines = append(lines, n.lines(n.ofHelper(n.probeCall()))...)
-	lines = append(lines, n.signalCommand("TERM", pidWord).Line(n.conn.Become())+"  # only when somebody still holds the stick or the data")
+	lines = append(lines, n.signalCommand("TERM", pidWord).Line(n.conn.Become())+onlyWhen+"somebody still holds the stick or the data")
 	lines = append(lines, n.lines(n.statusCommands()...)...)
 	if c, ok := n.service.Clear(); ok {
-		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
+		lines = append(lines, c.Line(n.conn.Become())+onlyWhen+"it says that a process runs, or has failed, that is not there")
 	}
 	return lines
 }
+
+// explainStopFast marks the lines of the stop that follows when it was not seen to save.
+func (n *Node) explainStopFast() []string {
+	lines := n.lines(n.ofHelper(n.endCall(runWord, fastBudget)))
+	lines = append(lines, n.lines(append(n.statusCommands(), n.ofHelper(n.probeCall()))...)...)
+	for _, line := range n.explainStop() {
+		if !strings.Contains(line, onlyWhen) {
+			line += onlyWhen + "it was not seen to save, or has not ended"
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// onlyWhen begins the condition behind a line of Explain.
+const onlyWhen = "  # only when "
 
 // explainStart marks the line that runs only when the service manager remembers a
 // process that is gone.
 func (n *Node) explainStart() []string {
 	lines := n.lines(n.statusCommands()...)
 	if c, ok := n.service.Unmask(); ok {
-		lines = append(lines, c.Line(n.conn.Become())+"  # only when it is masked")
+		lines = append(lines, c.Line(n.conn.Become())+onlyWhen+"it is masked")
 	}
 	if c, ok := n.service.Clear(); ok {
-		lines = append(lines, c.Line(n.conn.Become())+"  # only when it says that a process runs, or has failed, that is not there")
+		lines = append(lines, c.Line(n.conn.Become())+onlyWhen+"it says that a process runs, or has failed, that is not there")
 	}
 	return append(lines, n.service.Start().Line(n.conn.Become()))
 }
@@ -119,16 +144,39 @@ func filesArgv(helper string, readOnly bool) []string {
 	return append([]string{helper}, helperapi.SFTPArgs{ReadOnly: readOnly}.Argv()...)
 }
 
-func (n *Node) probeCall() call { return n.portProbeCall("") }
+func (n *Node) probeCall() call { return n.observeCall("") }
 
-// portProbeCall looks at another port besides.
-func (n *Node) portProbeCall(also string) call {
-	args := helperapi.ProbeArgs{TTY: n.cfg.Dongle, Also: also, Data: n.cfg.Data, Staging: n.cfg.Staging}
+// observeCall also tries the broker, unless that is "".
+func (n *Node) observeCall(broker string) call {
+	args := n.probeArgs()
+	args.Broker = broker
 	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Look}
 }
 
-func (n *Node) listCall(dir string) call {
-	return n.listCallWithout(dir, slices.Concat(unfinished, local))
+func (n *Node) probeArgs() helperapi.ProbeArgs {
+	return helperapi.ProbeArgs{TTY: n.cfg.Dongle, Data: n.cfg.Data, Staging: n.cfg.Staging}
+}
+
+// portProbeCall looks at another port besides.
+func (n *Node) portProbeCall(also string) call {
+	args := n.probeArgs()
+	args.Also = also
+	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Look}
+}
+
+func (n *Node) endCall(run string, budget time.Duration) call {
+	fast := n.service.Fast()
+	args := helperapi.EndArgs{
+		TTY: n.cfg.Dongle, Data: n.cfg.Data, Budget: budget,
+		Term: fast.Term, Ask: fast.Ask, Settle: fast.Settle, Run: run, State: n.runs(),
+	}
+	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Service + budget}
+}
+
+// captureCall lists the data directory and sends of it what it is asked for.
+func (n *Node) captureCall() call {
+	args := helperapi.ManifestArgs{Dir: n.cfg.Data, Exclude: slices.Concat(unfinished, local), Talk: true}
+	return call{argv: args.Argv(), timeout: n.cfg.Timeouts.Files}
 }
 
 // stagedCall lists the staging directory, all that would be promoted.
@@ -170,6 +218,29 @@ func (n *Node) resetCall(run string) call {
 func (n *Node) readCall() call {
 	args := helperapi.ReadArgs{Port: n.cfg.Dongle, Attached: true}
 	return call{argv: args.Argv(), hold: true, timeout: n.cfg.Timeouts.Memory}
+}
+
+func (n *Node) readKnownCall(known *nvimage.Image) call {
+	args := helperapi.ReadArgs{Port: n.cfg.Dongle, Known: true, Attached: true}
+	return call{argv: args.Argv(), stdin: asJSON(helperapi.LayoutOf(known.Layout())), hold: true, timeout: n.cfg.Timeouts.Memory}
+}
+
+// patchCall hands over by standard input no more of the images than a patch reads: they
+// hold keys.
+func (n *Node) patchCall(p network.StickPatch) call {
+	args := helperapi.PatchArgs{Port: n.cfg.Dongle, Run: p.Run, Reset: p.Reset, Keep: n.kept(), State: n.runs()}
+	items := nvram.PatchItems(p.Known, p.Want)
+	told := helperapi.Patch{From: p.From, Known: p.Known.Part(items).Encode(), Want: p.Want.Part(items).Encode()}
+	return call{argv: args.Argv(), stdin: asJSON(told), timeout: n.cfg.Timeouts.Memory}
+}
+
+// asJSON is for plain values, which cannot fail.
+func asJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("node: " + err.Error())
+	}
+	return b
 }
 
 func (n *Node) writeCall(load network.StickLoad) call {

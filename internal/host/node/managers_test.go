@@ -37,17 +37,35 @@ func TestMain(m *testing.M) {
 }
 
 // playZigbee2MQTT ends at once, or goes on until a TERM and then for the time of its
-// closing backup.
+// closing backup. With TTY it holds that, and with SAVE it writes its state and database
+// so long after the TERM.
 func playZigbee2MQTT() {
 	terms := make(chan os.Signal, 1)
 	signal.Notify(terms, syscall.SIGTERM)
+	if tty := os.Getenv("TTY"); tty != "" {
+		if _, err := os.OpenFile(tty, os.O_RDWR|syscall.O_NOCTTY, 0); err != nil {
+			os.Exit(3)
+		}
+	}
 	note("zigbee2mqtt")
 	if os.Getenv("EXIT_AT_ONCE") != "" {
 		os.Exit(1)
 	}
 	<-terms
+	if save, err := time.ParseDuration(os.Getenv("SAVE")); err == nil {
+		time.Sleep(save)
+		saveAll()
+	}
 	backup, _ := time.ParseDuration(os.Getenv("BACKUP"))
 	time.Sleep(backup)
+}
+
+// saveAll writes what Zigbee2MQTT writes before its closing backup, in its order.
+func saveAll() {
+	data := os.Getenv("ZIGBEE2MQTT_DATA")
+	_ = os.WriteFile(data+"/state.json", []byte(`{"saved":true}`), 0o644)
+	_ = os.WriteFile(data+"/database.db.tmp", []byte(`{"id":1,"saved":true}`+"\n"), 0o644)
+	_ = os.Rename(data+"/database.db.tmp", data+"/database.db")
 }
 
 // playNPM passes a TERM on and ends with its child, or ends alone, as npm start does where
@@ -209,8 +227,9 @@ esac`
 const dockerScript = scripts + `case $1 in
 start) alive supervisor || launch supervisor; echo running >$HERE/status; echo $2;;
 stop) send TERM supervisor; gone supervisor $(($3 * 10)) || { send KILL supervisor; send KILL zigbee2mqtt; }; echo exited >$HERE/status;;
-kill) send KILL supervisor; send KILL zigbee2mqtt; echo exited >$HERE/status;;
-container) shift 3; PLAY=inspect $bin "$1";;
+kill) if [ "$2" = -s ]; then alive supervisor || { echo "container $4 is not running" >&2; exit 1; }; send $3 supervisor; echo $4; exit; fi
+	send KILL supervisor; send KILL zigbee2mqtt; echo exited >$HERE/status;;
+container) shift 3; unset ZIGBEE2MQTT_DATA; PLAY=inspect $bin "$1";;
 esac`
 
 // under makes a place whose service manager is a script of that name, with its processes.

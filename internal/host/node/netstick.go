@@ -73,12 +73,16 @@ func (s netStick) silence(ctx context.Context, act func(context.Context, *znp.Cl
 	return silence, err
 }
 
-func (s netStick) read(ctx context.Context, progress engine.Progress) (image network.StickImage, err error) {
+func (s netStick) read(ctx context.Context, known *nvimage.Image, progress engine.Progress) (image network.StickImage, err error) {
 	err = s.with(ctx, func(ctx context.Context, c *znp.Client) (err error) {
 		if err := mustHold(ctx, c); err != nil {
 			return err
 		}
 		if image.Stick, err = c.Version(ctx); err != nil {
+			return err
+		}
+		if known != nil {
+			image.Image, err = nvram.ReadKnown(ctx, c, known.Layout(), steps(progress, "read"))
 			return err
 		}
 		image.Image, err = nvram.Read(ctx, c, steps(progress, "read"))
@@ -111,6 +115,7 @@ func (s netStick) load(ctx context.Context, load network.StickLoad, progress eng
 			Progress: func(done, total int) { steps(progress, phase)(done, total) },
 		})
 		report.Written, report.Deleted, report.Unchanged = r.Written, r.Deleted, r.Unchanged
+		report.Bytes, report.Boots = r.Bytes, r.Boots
 		report.Exchanges = r.Compare.Exchanges + r.Write.Exchanges + r.ReadBack.Exchanges
 		if err != nil {
 			return err

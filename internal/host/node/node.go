@@ -44,8 +44,11 @@ type Config struct {
 	State     string   // where the helper keeps run records and old stick images; its own choice when empty
 	Keep      []string // further configuration keys that stay this node's own, dotted
 	Marker    string   // value of z2mha.node in this node's configuration; Name when empty
-	Timeouts  Timeouts
-	Log       *slog.Logger // nil: silent
+	// Broker is host:port of the broker as this node would reach it, for as long as its
+	// own configuration has not been read; "": not asked for until then. See Node.broker.
+	Broker   string
+	Timeouts Timeouts
+	Log      *slog.Logger // nil: silent
 }
 
 // Timeouts bound what is asked of a host. Zero fields have the defaults named.
@@ -67,8 +70,11 @@ type Node struct {
 	stick   stick
 	helper  *helper
 
-	mu     sync.Mutex
-	staged staged
+	mu        sync.Mutex // guards the fields below
+	staged    staged
+	begun     begun
+	ownBroker string // host:port, as this node's own configuration.yaml says; "" not known
+	reached   reached
 }
 
 // staged is what the last Stage of this process left, read back; zero while it is not
@@ -182,7 +188,7 @@ func (n *Node) Reset(ctx context.Context) (network.Silence, error) {
 
 // ReadStick reads the stick's whole memory. Repeating it is harmless.
 func (n *Node) ReadStick(ctx context.Context, progress engine.Progress) (network.StickImage, error) {
-	s, err := n.stick.read(ctx, progress)
+	s, err := n.stick.read(ctx, nil, progress)
 	return s, n.wrap("read the stick", err)
 }
 

@@ -1,10 +1,12 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"z2mha/internal/dongle/port"
@@ -18,20 +20,21 @@ import (
 // error when the look cannot see every process: an empty list would prove nothing. A
 // look whose connection was lost under it is repeated once: it changes nothing.
 func (n *Node) Observe(ctx context.Context) (network.Observation, error) {
-	o, err := n.observe(ctx)
+	broker := n.brokerToTry(time.Now())
+	o, err := n.observe(ctx, broker)
 	var lost *remote.LostError
 	if errors.As(err, &lost) && ctx.Err() == nil {
-		o, err = n.observe(ctx)
+		o, err = n.observe(ctx, broker)
+	}
+	if err == nil {
+		n.tellBroker(&o)
 	}
 	return o, n.wrap("look at the host", err)
 }
 
-func (n *Node) observe(ctx context.Context) (network.Observation, error) {
-	told, err := n.askService(ctx)
-	if err != nil {
-		return network.Observation{}, err
-	}
-	r, err := n.probe(ctx)
+// observe tries the broker too, unless that is "".
+func (n *Node) observe(ctx context.Context, broker string) (network.Observation, error) {
+	told, r, err := n.askBoth(ctx, broker)
 	if err != nil {
 		return network.Observation{}, err
 	}
@@ -45,6 +48,27 @@ func (n *Node) observe(ctx context.Context) (network.Observation, error) {
 		o.TTYDevice = normalPort(n.cfg.Dongle)
 	}
 	return o, nil
+}
+
+// askBoth asks manager and helper, at the same time where that is sound: each answer
+// takes two trips. OpenRC and commands of the user's own may set ZIGBEE2MQTT_DATA for
+// what they run meanwhile, which the helper would take for a user of the data.
+func (n *Node) askBoth(ctx context.Context, broker string) (told service.Report, r helperapi.ProbeResult, err error) {
+	if kind := n.cfg.Service.Kind; kind != service.Systemd && kind != service.Docker {
+		if told, err = n.askService(ctx); err == nil {
+			r, err = n.lookWith(ctx, n.observeCall(broker))
+		}
+		return told, r, err
+	}
+	if _, _, err := n.helper.ready(ctx); err != nil {
+		return told, r, err
+	}
+	var asking sync.WaitGroup
+	var errAsking error
+	asking.Go(func() { told, errAsking = n.askService(ctx) })
+	r, err = n.lookWith(ctx, n.observeCall(broker))
+	asking.Wait()
+	return told, r, cmp.Or(errAsking, err)
 }
 
 // askService returns what the service manager believes.
@@ -88,6 +112,14 @@ func observation(r helperapi.ProbeResult) network.Observation {
 		DataHolders: processes(r.DataHolders),
 
 		ModemManager: r.ModemManager,
+		Privileges:   r.Contained,
+	}
+	if !r.Root && o.Privileges == "" {
+		o.Privileges = "the look was not root's, who alone sees all of every process; set become: sudo or doas for this node"
+	}
+	if b := r.Broker; b != nil {
+		o.Broker = &network.Reach{Address: b.Address, OK: b.OK, Why: b.Why, Took: time.Duration(b.TookMS) * time.Millisecond}
+		o.BrokerHere = b.Here
 	}
 	if t := r.TTY; t != nil {
 		o.TTYPresent, o.TTYDevice = t.Present, t.Device

@@ -98,7 +98,7 @@ func TestStageComparesSerialPortWithDongle(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 			wantError(t, err, tt.want...)
-			if _, err := os.Stat(p.cfg.Data + ".z2mha-staging"); err == nil {
+			if there, _ := os.ReadDir(p.cfg.Data + ".z2mha-staging"); len(there) > 0 {
 				t.Error("sent files all the same")
 			}
 		})

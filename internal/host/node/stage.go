@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
@@ -61,14 +65,7 @@ func (s *staging) run(ctx context.Context, g generation.Generation) (network.Sta
 	if err != nil {
 		return s.report, err
 	}
-	r, err := s.checkPort(ctx, want)
-	if err != nil {
-		return s.report, err
-	}
-	if err := s.files.MkdirAll(s.n.cfg.Staging); err != nil {
-		return s.report, fmt.Errorf("make %s: %w", s.n.cfg.Staging, err)
-	}
-	have, err := s.n.listStaged(ctx, s.local)
+	have, r, err := s.look(ctx, want)
 	if err != nil {
 		return s.report, err
 	}
@@ -79,6 +76,26 @@ func (s *staging) run(ctx context.Context, g generation.Generation) (network.Sta
 	return s.report, s.verify(ctx, want)
 }
 
+// look checks the port and lists what is staged, at the same time.
+func (s *staging) look(ctx context.Context, want map[string]wanted) (have helperapi.ManifestResult, r helperapi.ProbeResult, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var listing sync.WaitGroup
+	var errList error
+	listing.Go(func() {
+		if errList = s.files.MkdirAll(s.n.cfg.Staging); errList != nil {
+			errList = fmt.Errorf("make %s: %w", s.n.cfg.Staging, errList)
+			return
+		}
+		have, errList = s.n.listStaged(ctx, s.local)
+	})
+	if r, err = s.checkPort(ctx, want); err != nil {
+		cancel()
+	}
+	listing.Wait()
+	return have, r, cmp.Or(err, errList)
+}
+
 // want is the generation with this node's own configuration in it.
 func (s *staging) want(g generation.Generation) (map[string]wanted, error) {
 	want := map[string]wanted{}
@@ -87,7 +104,7 @@ func (s *staging) want(g generation.Generation) (map[string]wanted, error) {
 		hashes[f.Path] = f.SHA256
 		want[f.Path] = wanted{File: helperapi.File{Path: f.Path, Size: f.Size, SHA256: f.SHA256, Mode: f.Mode}}
 	}
-	target := below(s.files, s.n.cfg.Data)
+	target := remembered(below(s.files, s.n.cfg.Data))
 	merged, err := z2m.Merge(z2m.MergeInput{
 		Active: inDepot(s.depot, hashes), Target: target, Keep: s.n.cfg.Keep, Own: s.own(target),
 	})
@@ -108,6 +125,7 @@ func (s *staging) want(g generation.Generation) (map[string]wanted, error) {
 	for name, content := range merged.Secrets {
 		put(name, content, 0o600)
 	}
+	s.n.learnBroker(func(name string) ([]byte, error) { return want[name].content, nil })
 	s.leaveLogs(want)
 	return want, nil
 }
@@ -170,19 +188,46 @@ func (s *staging) bring(want map[string]wanted, have []helperapi.File, disk *hel
 	return s.sendAll(send, want)
 }
 
+// sendAtOnce is how many files are sent at the same time: each takes four trips.
+const sendAtOnce = 16
+
 func (s *staging) sendAll(names []string, want map[string]wanted) error {
-	for i, name := range names {
-		if s.progress != nil {
-			s.progress("send files", i, len(names))
-		}
-		if err := s.send(want[name]); err != nil {
-			return s.explain(name, err)
-		}
-		s.report.FilesSent++
-		s.report.BytesSent += want[name].Size
+	if err := s.makeFolders(names); err != nil {
+		return err
 	}
-	if s.progress != nil {
-		s.progress("send files", len(names), len(names))
+	var sending errgroup.Group
+	sending.SetLimit(sendAtOnce)
+	var mu sync.Mutex
+	for _, name := range names {
+		sending.Go(func() error {
+			if err := s.send(want[name]); err != nil {
+				return s.explain(name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			s.report.FilesSent++
+			s.report.BytesSent += want[name].Size
+			if s.progress != nil {
+				s.progress("send files", s.report.FilesSent, len(names))
+			}
+			return nil
+		})
+	}
+	return sending.Wait()
+}
+
+// makeFolders makes each directory that the files lie in, once.
+func (s *staging) makeFolders(names []string) error {
+	made := map[string]bool{".": true}
+	for _, name := range names {
+		folder := path.Dir(name)
+		if made[folder] {
+			continue
+		}
+		made[folder] = true
+		if err := s.files.MkdirAll(path.Join(s.n.cfg.Staging, folder)); err != nil {
+			return s.explain(folder, err)
+		}
 	}
 	return nil
 }
@@ -193,11 +238,7 @@ func (s *staging) send(w wanted) error {
 		return err
 	}
 	defer r.Close()
-	target := path.Join(s.n.cfg.Staging, w.Path)
-	if err := s.files.MkdirAll(path.Dir(target)); err != nil {
-		return err
-	}
-	f, err := s.files.Create(target)
+	f, err := s.files.Create(path.Join(s.n.cfg.Staging, w.Path))
 	if err != nil {
 		return err
 	}

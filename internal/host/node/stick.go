@@ -20,8 +20,9 @@ type stick interface {
 	inspect(context.Context) (network.StickState, error)
 	park(context.Context) (network.Silence, error)
 	reset(context.Context) (network.Silence, error)
-	read(context.Context, engine.Progress) (network.StickImage, error)
+	read(context.Context, *nvimage.Image, engine.Progress) (network.StickImage, error) // nil: nothing is known
 	load(context.Context, network.StickLoad, engine.Progress) (network.LoadReport, error)
+	patch(context.Context, network.StickPatch, engine.Progress) (network.PatchReport, error)
 	explain(engine.Op) []string
 }
 
@@ -59,8 +60,11 @@ func (s hostStick) silence(ctx context.Context, c call) (network.Silence, error)
 	}, nil
 }
 
-func (s hostStick) read(ctx context.Context, progress engine.Progress) (network.StickImage, error) {
+func (s hostStick) read(ctx context.Context, known *nvimage.Image, progress engine.Progress) (network.StickImage, error) {
 	c := s.n.readCall()
+	if known != nil {
+		c = s.n.readKnownCall(known)
+	}
 	c.progress = progress
 	r, err := callOnce[helperapi.ReadResult](ctx, s.n, c)
 	if err != nil {
@@ -93,6 +97,7 @@ func (s hostStick) load(ctx context.Context, load network.StickLoad, progress en
 	}
 	report := network.LoadReport{
 		Written: r.Report.Written, Deleted: r.Report.Deleted, Unchanged: r.Report.Unchanged,
+		Bytes: r.Report.Bytes, Boots: r.Report.Boots,
 		Exchanges: r.Report.Compare.Exchanges + r.Report.Write.Exchanges + r.Report.ReadBack.Exchanges,
 		Before:    before, State: r.State,
 	}
@@ -142,6 +147,11 @@ func (s hostStick) explain(op engine.Op) []string {
 		return n.lines(n.ofHelper(n.resetCall(runWord)))
 	case engine.OpReadStick:
 		return n.lines(n.ofHelper(n.readCall()))
+	case engine.OpReadKnown:
+		return n.lines(n.ofHelper(n.readKnownCall(nvimage.New())))
+	case engine.OpPatchStick:
+		none := nvimage.New()
+		return n.lines(n.ofHelper(n.patchCall(network.StickPatch{Run: runWord, Known: none, Want: none})))
 	}
 	write := n.writeCall(network.StickLoad{Run: runWord, ExpectBefore: hashWord})
 	write.argv = withRevision(write.argv)

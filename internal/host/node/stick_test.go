@@ -169,7 +169,7 @@ func TestLoadStick(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Written == 0 || r.State != "HOLD" || r.Before.Hash() != load.ExpectBefore {
+			if r.Written == 0 || r.Bytes < r.Written || r.Boots != 1 || r.State != "HOLD" || r.Before.Hash() != load.ExpectBefore {
 				t.Errorf("report %+v", r)
 			}
 			counters, err := d.Image().Counters()
@@ -208,6 +208,113 @@ func TestLoadSurvivesALostConnection(t *testing.T) {
 	counters, err := d.Image().Counters()
 	if err != nil || counters.NWK < 50_000 {
 		t.Errorf("counter %d, %v", counters.NWK, err)
+	}
+}
+
+// aPatch lets a device join what the stick holds.
+func aPatch(t *testing.T, p *place, run string) network.StickPatch {
+	t.Helper()
+	got, err := p.ReadStick(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := got.Image.Clone()
+	for i := range uint16(40) {
+		want.Set(nvimage.Entry(nvimage.AddrMgr, 100+i), append([]byte{2, 0xFF, byte(i), 0x12}, zigbee.IEEE(0x00158d0000000c00+uint64(i)).LE()...))
+	}
+	if err := want.Raise(nvimage.Floors{NWK: 70_000}); err != nil {
+		t.Fatal(err)
+	}
+	return network.StickPatch{Run: run, Known: got.Image, Want: want, From: got.Stick}
+}
+
+func TestPatchStick(t *testing.T) {
+	for name, change := range map[string]func(*node.Config){
+		"on the host":    func(*node.Config) {},
+		"in the network": func(c *node.Config) { c.Dongle = freePort(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, change)
+			d := plug(t, p, znpsim.FormedImage(identity))
+			patch := aPatch(t, p, "run-1")
+			steps := 0
+			r, err := p.PatchStick(t.Context(), patch, func(string, int, int) { steps++ })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Written < 41 || r.Bytes < 40*12 || r.Boots != 0 || r.State != "HOLD" || r.Stick != patch.From || r.Exchanges == 0 || steps == 0 {
+				t.Errorf("report %+v, %d steps", r, steps)
+			}
+			if diff := nvimage.Diff(d.Image(), r.Now); len(diff) > 0 {
+				t.Errorf("the stick holds something else than was told: %v", diff)
+			}
+
+			warm := network.StickPatch{Run: "run-2", Known: r.Now, Want: r.Now, From: patch.From, Reset: true}
+			r, err = p.PatchStick(t.Context(), warm, nil)
+			if err != nil || r.Written != 0 || r.Boots != 1 || r.Exchanges > 15 {
+				t.Errorf("activated: %+v, %v", r, err)
+			}
+			known, err := p.ReadStickKnown(t.Context(), r.Now, nil)
+			if err != nil || !known.Image.Equal(r.Now) || known.Stick != patch.From {
+				t.Errorf("read again: %v, %v", nvimage.Diff(r.Now, known.Image), err)
+			}
+
+			patch.Run = "run-3" // the stick is not what it was
+			_, err = p.PatchStick(t.Context(), patch, nil)
+			if !errors.Is(err, network.ErrStickChanged) {
+				t.Errorf("a stick that holds something else was patched: %v", err)
+			}
+			wantError(t, err, "attic", "ADDRMGR[100]")
+			patch.From.Revision++
+			patch.Run = "run-4"
+			_, err = p.PatchStick(t.Context(), patch, nil)
+			wantError(t, err, "revision")
+		})
+	}
+}
+
+func TestPatchSurvivesALostConnection(t *testing.T) {
+	p := newPlace(t)
+	d := plug(t, p, znpsim.FormedImage(identity))
+	patch := aPatch(t, p, "run-1")
+	patch.Reset = true
+	d.SetLatency(2 * time.Millisecond)
+	p.host.DropDuring(" patch ", "progress")
+	r, err := p.PatchStick(t.Context(), patch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := nvimage.Diff(d.Image(), r.Now); len(diff) > 0 || r.Boots != 1 {
+		t.Errorf("report %+v, differs in %v", r, diff)
+	}
+	if n := p.host.Connections(); n != 2 {
+		t.Errorf("%d connections", n)
+	}
+}
+
+// A patch that is cut off is taken up again by the same run.
+func TestPatchIsTakenUpAgain(t *testing.T) {
+	for name, change := range map[string]func(*node.Config){
+		"on the host":    func(*node.Config) {},
+		"in the network": func(c *node.Config) { c.Dongle = freePort(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlace(t, change)
+			d := plug(t, p, znpsim.FormedImage(identity))
+			patch := aPatch(t, p, "run-1")
+			d.SetFault(znpsim.Fault{FailWrite: 20})
+			if _, err := p.PatchStick(t.Context(), patch, nil); err == nil || d.Image().Configured() {
+				t.Fatalf("configured %v, error %v", d.Image().Configured(), err)
+			}
+			d.SetFault(znpsim.Fault{})
+			r, err := p.PatchStick(t.Context(), patch, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := nvimage.Diff(d.Image(), r.Now); len(diff) > 0 || !d.Image().Configured() {
+				t.Errorf("report %+v, differs in %v", r, diff)
+			}
+		})
 	}
 }
 
@@ -284,12 +391,15 @@ func TestExplainSaysWhatIsDoneToTheStick(t *testing.T) {
 		{engine.OpReset, func() error { _, err := p.Reset(t.Context()); return err }},
 		{engine.OpReadStick, func() error { _, err := p.ReadStick(t.Context(), nil); return err }},
 		{engine.OpLoadStick, func() error { _, err := p.LoadStick(t.Context(), load, nil); return err }},
+		{engine.OpReadKnown, func() error { _, err := p.ReadStickKnown(t.Context(), load.Want, nil); return err }},
+		{engine.OpPatchStick, func() error { _, err := p.PatchStick(t.Context(), aPatch(t, p, "RUN-2"), nil); return err }},
 	} {
 		got := p.commands(func() {
 			if err := tt.run(); err != nil {
 				t.Errorf("%s: %v", tt.op, err)
 			}
 		})
+		got = got[max(0, len(got)-len(p.Explain(tt.op))):] // a patch was read for first
 		for i, line := range got {
 			got[i] = general(line, load)
 		}

@@ -198,6 +198,7 @@ func (p *place) commands(f func()) []string {
 type depot struct {
 	mu     sync.Mutex
 	blobs  map[string][]byte
+	onHas  func(hash string)
 	onPut  func(hash string)
 	onOpen func(hash string)
 }
@@ -205,6 +206,9 @@ type depot struct {
 func newDepot() *depot { return &depot{blobs: map[string][]byte{}} }
 
 func (d *depot) Has(hash string) bool {
+	if d.onHas != nil {
+		d.onHas(hash)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, ok := d.blobs[hash]

@@ -22,10 +22,16 @@ import (
 
 // Look answers a probe. What cannot be found out is left empty; the only errors are
 // paths that make no sense.
-func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
-	r := helperapi.ProbeResult{Time: time.Now().UTC()}
+func Look(a helperapi.ProbeArgs) (r helperapi.ProbeResult, err error) {
+	r.Time = time.Now().UTC()
 	r.Hostname, _ = os.Hostname()
 	r.HostID, r.BootID, r.UptimeMS = hostID(), bootID(), uptimeMS()
+	r.Root = os.Geteuid() == 0
+	if a.Broker != "" {
+		reached := make(chan *helperapi.Reach, 1) // beside the look at the host
+		go func() { reached <- reach(a.Broker) }()
+		defer func() { r.Broker = <-reached }()
+	}
 	if a.TTY != "" {
 		if err := lookAtPort(&r, a.TTY); err != nil {
 			return r, err
@@ -36,7 +42,6 @@ func Look(a helperapi.ProbeArgs) (helperapi.ProbeResult, error) {
 	}
 	var users []user
 	if a.Data != "" {
-		var err error
 		r.Data = directory(a.Data)
 		if users, err = usersOf(folderAt(a.Data)); err != nil {
 			blind(&r, err)

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -97,3 +98,34 @@ func isShell(program string) bool {
 	}
 	return strings.HasPrefix(program, "sshd:") || strings.HasPrefix(program, "tmux:")
 }
+
+// Users names who holds port and who works on the data directory dir. Unlike Look it
+// fails when some processes cannot be seen: who asks here is about to act.
+func Users(address, dir string) (ports, dirs []helperapi.Holder, err error) {
+	var r helperapi.ProbeResult
+	if err := lookAtPort(&r, address); err != nil {
+		return nil, nil, err
+	}
+	users, err := usersOf(folderAt(dir))
+	if err != nil {
+		blind(&r, err)
+	}
+	sight{proc: procDir, euid: os.Geteuid()}.limits(&r)
+	if r.Blind {
+		return nil, nil, helperapi.Errorf(helperapi.ExitRefused, "%s; %s", r.BlindReason, r.BlindRemedy)
+	}
+	return r.Holders, holders(users), nil
+}
+
+// HasAncestor says that a process was started, at any distance, by a program of that name.
+func HasAncestor(pid int, name string) bool {
+	for p := process(pid).parent(); p > 1; p = p.parent() {
+		if filepath.Base(p.exe()) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Lives says that a process has not ended; of one that has, nobody may have heard yet.
+func Lives(pid int) bool { return process(pid).exe() != "" }

@@ -14,6 +14,10 @@ var ErrOutcomeUnknown = errors.New("what the command did is not known")
 // ErrNoSFTP says that the host serves no files over SFTP.
 var ErrNoSFTP = errors.New("the host has no sftp-server")
 
+// ErrReconnected says that a command was not run, because it was bound to a connection
+// that has been replaced since.
+var ErrReconnected = errors.New("the connection was made again meanwhile")
+
 // ErrClosed is returned after Close.
 var ErrClosed = errors.New("ssh connection was closed by us")
 

@@ -54,7 +54,7 @@ func newStream(s session) (*stream, error) {
 func (c *Conn) SFTP(ctx context.Context, argv []string) (*Files, error) {
 	opening, cancel := context.WithTimeout(ctx, c.cfg.CommandTimeout)
 	defer cancel()
-	s, err := c.session(opening)
+	s, err := c.session(opening, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open sftp session: %w", err)
 	}

@@ -26,9 +26,13 @@ type Command struct {
 	Stdin  io.Reader // nil: empty
 	// Hold keeps standard input open, and empty, as long as the command runs. A
 	// program that reads it sees the end when the connection is lost.
-	Hold    bool
-	OnLine  func([]byte)  // called for each line of standard output as it comes
-	Timeout time.Duration // zero: the connection's CommandTimeout
+	Hold   bool
+	Stdout io.Writer // takes standard output, which is kept in the Output otherwise
+	// Connection, unless zero, is the only one that the command may run over, by its
+	// number: what was checked over it may have changed since. See ErrReconnected.
+	Connection int
+	OnLine     func([]byte)  // called for each line of standard output as it comes
+	Timeout    time.Duration // zero: the connection's CommandTimeout
 }
 
 // Line is the command line as it is sent to the host.
@@ -74,7 +78,7 @@ func (c *Conn) Run(ctx context.Context, cmd Command) (Output, error) {
 	ctx, cancel := context.WithTimeout(ctx, cmd.Timeout)
 	defer cancel()
 	e := &execution{host: c.cfg.Address, cmd: cmd, line: cmd.Line(c.cfg.Become)}
-	s, err := c.session(ctx)
+	s, err := c.session(ctx, cmd.Connection)
 	if err != nil {
 		return Output{}, fmt.Errorf("run %q: %w", e.line, err)
 	}
@@ -104,10 +108,11 @@ type session struct {
 	link *link
 }
 
-// session opens a channel. A connection that turns out to be dead is replaced
-// once: nothing has been asked for over it yet.
-func (c *Conn) session(ctx context.Context) (session, error) {
-	l, _, err := c.link(ctx)
+// session opens a channel, over the connection of that number unless it is zero. A
+// connection that turns out to be dead is replaced once: nothing has been asked for over
+// it yet.
+func (c *Conn) session(ctx context.Context, number int) (session, error) {
+	l, err := c.linkOf(ctx, number)
 	if err != nil {
 		return session{}, err
 	}
@@ -117,10 +122,19 @@ func (c *Conn) session(ctx context.Context) (session, error) {
 	}
 	c.cfg.Log.Info("ssh connection found dead", "host", c.cfg.Address, "err", err)
 	l.end(err)
-	if l, _, err = c.link(ctx); err != nil {
+	if l, err = c.linkOf(ctx, number); err != nil {
 		return session{}, err
 	}
 	return l.open(ctx)
+}
+
+// linkOf is the living connection, if it has that number.
+func (c *Conn) linkOf(ctx context.Context, number int) (*link, error) {
+	l, n, err := c.link(ctx)
+	if err == nil && number != 0 && n != number {
+		err = ErrReconnected
+	}
+	return l, err
 }
 
 // open asks for a channel and gives up with ctx; a channel that comes later is
@@ -162,6 +176,9 @@ func (e *execution) run(ctx context.Context, s session) (Output, error) {
 	e.stdout.limit, e.stdout.onLine, e.stdout.onFull = stdoutLimit, e.cmd.OnLine, func() { s.Close() }
 	e.stderr.limit = stderrLimit
 	s.Stdout, s.Stderr = &e.stdout, &e.stderr
+	if e.cmd.Stdout != nil {
+		s.Stdout = e.cmd.Stdout
+	}
 	done := make(chan error, 1)
 	s.link.work.Go(func() { done <- e.perform(s) })
 	select {

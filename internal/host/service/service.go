@@ -13,6 +13,14 @@
 //	openrc   rc-service stop       (whoever has the tty)   rc-service start stop, then zap
 //	docker   docker stop -t 45     docker kill             docker start     -
 //	commands as configured         as configured           as configured    -
+//
+// A fast stop is asked for by one line, then whoever has the tty is killed beside the
+// manager, and another line makes it agree:
+//
+//	systemd  stop --no-block       stop, reset-failed
+//	openrc   rc-service stop       zap unless stopped
+//	docker   docker kill -s TERM   docker stop -t 1
+//	commands the configured stop   -
 package service
 
 import (
@@ -61,6 +69,8 @@ type Manager interface {
 	Unmask() (remote.Command, bool)
 	// Kill ends the service at once; false: there is no way to.
 	Kill() (remote.Command, bool)
+	// Fast is how the service is ended without its closing backup.
+	Fast() Fast
 	// Clear makes the manager forget a state that outlived the process, which would
 	// keep it from starting; false: it has no such memory. It is for when no process
 	// is left.

@@ -323,3 +323,31 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestFastStopOfEachKind(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		c    service.Config
+		want service.Fast
+	}{
+		{"systemd begins a stop and waits for the same one", service.Config{Kind: service.Systemd, Unit: "zigbee 2"},
+			service.Fast{Ask: "systemctl stop --no-block 'zigbee 2'", Settle: "systemctl stop 'zigbee 2'; systemctl reset-failed 'zigbee 2'"}},
+		{"OpenRC may not reach the process, and is made to forget it", service.Config{Kind: service.OpenRC, Unit: "z"},
+			service.Fast{Ask: "rc-service z stop || true", Term: true,
+				Settle: "rc-service z status; [ $? = 3 ] || { rc-service z stop; rc-service z zap; }"}},
+		{"docker sends the signal itself", service.Config{Kind: service.Docker, Unit: "z"},
+			service.Fast{Ask: "docker kill -s TERM z", Settle: "docker stop -t 1 z"}},
+		{"commands are the user's own", service.Config{Kind: service.Commands, Start: "up", Stop: "down -v"},
+			service.Fast{Ask: "down -v"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m, err := service.New(tt.c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, m.Fast()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

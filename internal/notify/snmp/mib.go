@@ -71,6 +71,7 @@ var kinds = []kind{
 	{status.EventStepDone, 19, []object{node, run, step, duration}},
 	{status.EventStepFailed, 20, []object{node, run, step, duration, remedy}},
 	{status.EventStepUndone, 21, []object{node, run, step, duration}},
+	{status.EventCaptureRefused, 22, []object{node, remedy}},
 }
 
 // Named numbers, as in the MIB. What is not listed is 0.
@@ -100,4 +101,5 @@ var severities = map[status.EventType]int{
 	status.EventRefused:          warning,
 	status.EventStepFailed:       warning,
 	status.EventStepUndone:       warning,
+	status.EventCaptureRefused:   warning,
 }

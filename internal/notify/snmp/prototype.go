@@ -22,7 +22,7 @@ func (t trap) prototype() bool {
 	switch t.Type {
 	case status.EventSwitchoverStarted, status.EventSwitchoverCompleted, status.EventSwitchoverFailed,
 		status.EventNeedsHelp, status.EventRunFailed,
-		status.EventSyncCompleted, status.EventSyncFailed, status.EventSyncRecovered,
+		status.EventSyncCompleted, status.EventSyncFailed, status.EventSyncRecovered, status.EventCaptureRefused,
 		status.EventRedundancyLost, status.EventRedundancyRestored, status.EventSplitBrain:
 		return true
 	}

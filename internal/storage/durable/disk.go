@@ -117,3 +117,18 @@ func (d Disk) sync(f *os.File, path string) error {
 	}
 	return f.Sync()
 }
+
+// Remove removes a file and makes that durable. A file that is not there is no error.
+func (d Disk) Remove(path string) error {
+	if err := d.fault(OpRemove, path); err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	err := os.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("remove: %w", err)
+	}
+	return d.syncDir(filepath.Dir(path))
+}

@@ -109,23 +109,16 @@ func (j *Journal) Load(network, run string) ([]plan.Entry, error) {
 // A record that cannot be read is an error rather than left out: it may be the
 // one that tells what is going on.
 func (j *Journal) Runs(network string) ([]string, error) {
-	if err := checkName("network", network); err != nil {
+	ids, err := j.ids(network)
+	if err != nil {
 		return nil, err
 	}
-	files, err := os.ReadDir(filepath.Join(j.dir, network))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("list runs of %s: %w", network, err)
-	}
 	var firsts []plan.Entry
-	for _, f := range files {
-		run, ok := strings.CutSuffix(f.Name(), suffix)
-		if !ok || durable.IsTemp(f.Name()) {
-			continue
-		}
+	for _, run := range ids {
 		entries, err := j.Load(network, run)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it was old, and is tidied away just now
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -139,6 +132,27 @@ func (j *Journal) Runs(network string) ([]string, error) {
 		runs[i] = e.Run
 	}
 	return runs, nil
+}
+
+// ids are the runs that have a record, in no order.
+func (j *Journal) ids(network string) ([]string, error) {
+	if err := checkName("network", network); err != nil {
+		return nil, err
+	}
+	files, err := os.ReadDir(filepath.Join(j.dir, network))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs of %s: %w", network, err)
+	}
+	var out []string
+	for _, f := range files {
+		if run, ok := strings.CutSuffix(f.Name(), suffix); ok && !durable.IsTemp(f.Name()) {
+			out = append(out, run)
+		}
+	}
+	return out, nil
 }
 
 func (j *Journal) path(network, run string) (string, error) {

@@ -24,10 +24,18 @@ func (e *DamagedError) Error() string {
 		"and the next capture of a file with this content stores it again", e.SHA256, e.KeptAs)
 }
 
-// Has says that a blob of this hash is on the shelf. It does not read it.
+// Has says that a blob of this hash is on the shelf. It does not read it. Who asks is
+// about to name it, so it counts as fresh from now on; see Prune.
 func (s *Shelf) Has(sha256 string) bool {
-	info, err := os.Stat(s.blobPath(sha256))
-	return err == nil && info.Mode().IsRegular()
+	path := s.blobPath(sha256)
+	info, err := os.Stat(path)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	if s.now().Sub(info.ModTime()) < freshFor/2 {
+		return true
+	}
+	return !errors.Is(s.touch(path), fs.ErrNotExist)
 }
 
 // Put stores what r yields under its hash. It fails, and stores nothing, when
@@ -52,7 +60,18 @@ func (s *Shelf) Put(sha256 string, r io.Reader) error {
 	if got != sha256 {
 		return fmt.Errorf("store blob %s: the content has the hash %s; it changed while it was read", sha256, got)
 	}
-	return p.Commit()
+	return s.alone(func() error {
+		if err := p.Commit(); err != nil {
+			return err
+		}
+		return s.touch(path)
+	})
+}
+
+// touch makes a blob fresh by our own clock.
+func (s *Shelf) touch(path string) error {
+	now := s.now()
+	return os.Chtimes(path, now, now)
 }
 
 // Open returns the content of a blob after checking that it still has its hash,

@@ -18,21 +18,25 @@ import (
 // and Hash. It refuses a generation whose contents are not all on the shelf.
 // Numbers grow by one and are not given twice, whatever was removed before them.
 func (s *Shelf) Add(g generation.Generation) (generation.Generation, error) {
-	if err := s.complete(g); err != nil {
-		return generation.Generation{}, fmt.Errorf("store generation of %s: %w", g.Network, err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	numbers, err := s.numbers(g.Network)
+	err := s.alone(func() error {
+		if err := s.complete(g); err != nil {
+			return fmt.Errorf("store generation of %s: %w", g.Network, err)
+		}
+		numbers, err := s.numbers(g.Network)
+		if err != nil {
+			return err
+		}
+		g.Number = 1
+		if len(numbers) > 0 {
+			g.Number = numbers[len(numbers)-1] + 1
+		}
+		g.Hash = g.ContentHash()
+		return s.write(g)
+	})
 	if err != nil {
 		return generation.Generation{}, err
 	}
-	g.Number = 1
-	if len(numbers) > 0 {
-		g.Number = numbers[len(numbers)-1] + 1
-	}
-	g.Hash = g.ContentHash()
-	return g, s.write(g)
+	return g, nil
 }
 
 // complete checks that g can be restored from this shelf.
@@ -66,18 +70,30 @@ func (s *Shelf) write(g generation.Generation) error {
 	return s.disk.WriteFile(path, append(data, '\n'), 0o600)
 }
 
-// Latest returns the network's generation of the highest number, or
-// generation.ErrNone. A damaged one is an error, not a reason to fall back in
-// silence to an older state of the network.
+// Latest returns the network's newest usable generation, or generation.ErrNone. A
+// damaged one that is newer is an error, not a reason to fall back in silence to an
+// older state of the network.
 func (s *Shelf) Latest(network string) (generation.Generation, error) {
+	return s.newest(network, generation.Generation.Usable)
+}
+
+// Newest returns the network's generation of the highest number, which may be one that
+// was refused, or generation.ErrNone.
+func (s *Shelf) Newest(network string) (generation.Generation, error) {
+	return s.newest(network, func(generation.Generation) bool { return true })
+}
+
+func (s *Shelf) newest(network string, want func(generation.Generation) bool) (generation.Generation, error) {
 	numbers, err := s.numbers(network)
 	if err != nil {
 		return generation.Generation{}, err
 	}
-	if len(numbers) == 0 {
-		return generation.Generation{}, fmt.Errorf("network %s: %w", network, generation.ErrNone)
+	for _, n := range slices.Backward(numbers) {
+		if g, err := s.Get(network, n); err != nil || want(g) {
+			return g, err
+		}
 	}
-	return s.Get(network, numbers[len(numbers)-1])
+	return generation.Generation{}, fmt.Errorf("network %s: %w", network, generation.ErrNone)
 }
 
 // Get returns generation n of network, or generation.ErrNone.

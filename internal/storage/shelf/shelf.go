@@ -5,19 +5,21 @@
 //	<dir>/damaged/abcd…             a content that no longer has its hash
 //	<dir>/<network>/000012.json     one generation
 //	<dir>/<network>/sticks/NODE.jsonl  what was on a node's stick, oldest first
+//	<dir>/.latch, <dir>/.prune      held for the length of one act
 //
-// A blob is on disk before a generation or an index line names it, so a crash
-// can leave a blob that nothing names, never a name without its blob. Nothing is
-// removed here: what a later retention rule may remove is every blob that no
-// generation and no stick index names.
+// A blob is on disk before a generation or an index line names it, and is removed
+// after the last of them, so a crash can leave a blob that nothing names, never a
+// name without its blob.
+//
+// A capture that is refused is kept like any other; Latest passes it over.
 package shelf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"time"
 
 	"z2mha/internal/storage/durable"
@@ -27,26 +29,32 @@ const (
 	blobsDir   = "blobs"
 	damagedDir = "damaged"
 	sticksDir  = "sticks"
+
+	latchName = ".latch" // see alone
+	// PruneLatch is the file that Prune holds alone. Whoever copies the shelf shares it,
+	// so that nothing that is named vanishes meanwhile.
+	PruneLatch = ".prune"
 )
 
-// A Shelf is the store below one directory. It may be used by several
-// goroutines, and by one program at a time.
+// A Shelf is the store below one directory. It may be used by several goroutines and
+// by several programs at a time.
 type Shelf struct {
 	dir  string
 	disk durable.Disk
 	now  func() time.Time
-
-	mu sync.Mutex // guards the choice of the next number and the stick indexes
 }
 
 // Options are what a Shelf takes from outside; the zero value is for production.
 type Options struct {
 	Disk durable.Disk
 	Now  func() time.Time // time.Now when nil
+	// Beside says that another program may be writing on the shelf just now, so that
+	// half-written files are none of ours.
+	Beside bool
 }
 
 // Open returns the shelf below dir, which is created when missing. It removes
-// what a crash left half written.
+// what a crash left half written, unless another program may be writing it.
 func Open(dir string, o Options) (*Shelf, error) {
 	s := &Shelf{dir: dir, disk: o.Disk, now: o.Now}
 	if s.now == nil {
@@ -55,10 +63,20 @@ func Open(dir string, o Options) (*Shelf, error) {
 	if err := s.disk.MkdirAll(filepath.Join(dir, blobsDir), 0o700); err != nil {
 		return nil, err
 	}
-	if err := s.sweep(); err != nil {
-		return nil, err
+	if o.Beside {
+		return s, nil
 	}
-	return s, nil
+	return s, s.sweep()
+}
+
+// alone runs one short act on names or blobs while nobody else does, in this program or
+// in another.
+func (s *Shelf) alone(act func() error) error {
+	l, err := durable.WaitLatch(filepath.Join(s.dir, latchName), false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(act(), l.Release())
 }
 
 // sweep removes temporary files of every directory two levels down, which is

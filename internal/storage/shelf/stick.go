@@ -32,16 +32,16 @@ func (s *Shelf) KeepImage(network, node string, image []byte) (string, error) {
 	if err := s.Put(hash, bytes.NewReader(image)); err != nil {
 		return "", fmt.Errorf("keep the stick image of %s: %w", node, err)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	kept, err := s.Images(network, node)
-	if err != nil {
-		return "", err
-	}
-	if len(kept) > 0 && kept[len(kept)-1].SHA256 == hash {
-		return hash, nil
-	}
-	return hash, s.index(network, node, Kept{At: s.now().UTC(), SHA256: hash, Bytes: len(image)})
+	return hash, s.alone(func() error {
+		kept, err := s.Images(network, node)
+		if err != nil {
+			return err
+		}
+		if len(kept) > 0 && kept[len(kept)-1].SHA256 == hash {
+			return nil
+		}
+		return s.index(network, node, Kept{At: s.now().UTC(), SHA256: hash, Bytes: len(image)})
+	})
 }
 
 func hashOf(b []byte) string {

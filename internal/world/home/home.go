@@ -77,6 +77,8 @@ type Home struct {
 	cancel context.CancelFunc
 	work   sync.WaitGroup
 
+	exchanged []context.CancelFunc // of sticks that were plugged in later
+
 	mu   sync.Mutex
 	errs []error // of what runs beside; told by Close
 }
@@ -193,6 +195,9 @@ func (h *Home) Close() error {
 		errs = append(errs, n.halt(ctx))
 	}
 	h.cancel()
+	for _, pull := range h.exchanged {
+		pull()
+	}
 	h.work.Wait()
 	for _, n := range slices.Backward(h.Nodes()) {
 		if n.Host != nil {

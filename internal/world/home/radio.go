@@ -2,10 +2,14 @@ package home
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
+	"time"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/znpsim"
 )
 
@@ -81,4 +85,28 @@ func (h *Home) Faults() []string {
 		out = append(out, fmt.Sprintf("%d devices had to be paired again", r.Joins))
 	}
 	return out
+}
+
+// Exchange is a person who pulls a node's stick out and plugs another one in, with that
+// memory, into the same socket.
+func (h *Home) Exchange(ctx context.Context, n *Node, memory *nvimage.Image) error {
+	n.Dongle.Unplug()
+	if err := awaitGone(ctx, n.TTY); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	h.exchanged = append(h.exchanged, cancel)
+	return h.plugIn(ctx, n, znpsim.DongleOptions{Name: fmt.Sprintf("%s-%d", n.Name, len(h.exchanged)), Hardware: n.hardware, Medium: h.Medium, Image: memory})
+}
+
+// awaitGone waits until a pulled stick's device is gone.
+func awaitGone(ctx context.Context, device string) error {
+	for {
+		if _, err := os.Lstat(device); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if pause(ctx, 10*time.Millisecond); ctx.Err() != nil {
+			return fmt.Errorf("%s does not go: %w", device, ctx.Err())
+		}
+	}
 }

@@ -24,7 +24,8 @@ type Watch struct {
 	stop   context.CancelFunc
 
 	mu       sync.Mutex
-	asked    bool // the state asked for last
+	asked    bool      // the state asked for last
+	since    time.Time // it was asked for first
 	answers  []Answer
 	retained map[string][]byte // last payload by topic below the base topic
 	changed  chan struct{}     // closed and replaced at every message
@@ -33,7 +34,8 @@ type Watch struct {
 // An Answer is one time the lamp obeyed.
 type Answer struct {
 	At     time.Time
-	Dongle string // whose stick was on air then
+	Took   time.Duration // since the state was asked for first
+	Dongle string        // whose stick was on air then
 }
 
 const (
@@ -70,7 +72,9 @@ func (w *Watch) press(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.mu.Lock()
 		before := len(w.answers)
-		w.asked = !w.lamp()
+		if asked := !w.lamp(); asked != w.asked || w.since.IsZero() {
+			w.asked, w.since = asked, time.Now()
+		}
 		payload := `{"state":"OFF"}`
 		if w.asked {
 			payload = `{"state":"ON"}`
@@ -121,8 +125,10 @@ func (w *Watch) take(_ mqtt.Client, m mqtt.Message) {
 	topic := m.Topic()[len(w.base)+1:]
 	w.retained[topic] = m.Payload()
 	var state struct{ State string }
-	if topic == LampName && json.Unmarshal(m.Payload(), &state) == nil && lit == w.asked && (state.State == "ON") == lit {
-		w.answers = append(w.answers, Answer{At: time.Now(), Dongle: where})
+	if topic == LampName && json.Unmarshal(m.Payload(), &state) == nil && lit == w.asked && (state.State == "ON") == lit && !w.since.IsZero() {
+		now := time.Now()
+		w.answers = append(w.answers, Answer{At: now, Took: now.Sub(w.since), Dongle: where})
+		w.since = time.Time{}
 	}
 	close(w.changed)
 	w.changed = make(chan struct{})
@@ -146,6 +152,19 @@ func (w *Watch) Await(ctx context.Context, dongle string) error {
 		return nil
 	}
 	return fmt.Errorf("the lamp does not answer through %s: %w", dongle, ctx.Err())
+}
+
+// Answers are those between two times.
+func (w *Watch) Answers(from, to time.Time) []Answer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []Answer
+	for _, a := range w.answers {
+		if !a.At.Before(from) && a.At.Before(to) {
+			out = append(out, a)
+		}
+	}
+	return out
 }
 
 // An Outage is the time between two answers of the lamp, one through each stick.

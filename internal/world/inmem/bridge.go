@@ -2,6 +2,8 @@ package inmem
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"z2mha/internal/dongle/zigbee"
@@ -44,7 +46,7 @@ func (b bridge) Refresh(ctx context.Context) (info engine.BridgeInfo, err error)
 			return err
 		}
 		info = engine.BridgeInfo{At: time.Now(), Node: x.mark, Version: "2.14.1", Coordinator: id.IEEE, PanID: id.PanID,
-			ExtPanID: id.ExtPanID, Channel: id.Channel, PermitJoin: b.h.Joining}
+			ExtPanID: id.ExtPanID, Channel: id.Channel, Revision: x.stick.Revision, PermitJoin: b.h.Joining}
 		return nil
 	})
 	return info, err
@@ -63,7 +65,7 @@ func (b bridge) Devices(ctx context.Context, _ time.Time) (out []engine.BridgeDe
 func (b bridge) Ask(ctx context.Context, devices []engine.BridgeDevice, enough int) (out []zigbee.IEEE, err error) {
 	err = b.with(ctx, "ask", func(x *Host) error {
 		for _, d := range devices {
-			if !b.h.Deaf[d.IEEE] && x.onAir && x.counter >= b.h.heard && len(out) < enough {
+			if !b.h.Deaf[d.IEEE] && b.h.reachesLocked(x, d.IEEE) && len(out) < enough {
 				out = append(out, d.IEEE)
 			}
 		}
@@ -75,4 +77,63 @@ func (b bridge) Ask(ctx context.Context, devices []engine.BridgeDevice, enough i
 // CloseJoining closes it.
 func (b bridge) CloseJoining(ctx context.Context) error {
 	return b.with(ctx, "close-joining", func(*Host) error { b.h.Joining = false; return nil })
+}
+
+// Backup lets the host that runs write down what its stick has saved.
+func (b bridge) Backup(ctx context.Context) error {
+	return b.with(ctx, "backup", func(x *Host) error { x.backUpLocked(); return nil })
+}
+
+// Watch tells of Join and Leave.
+func (b bridge) Watch(tell func(engine.Membership)) (cancel func()) {
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	w := &watcher{tell}
+	b.h.watchers = append(b.h.watchers, w)
+	return func() {
+		b.h.mu.Lock()
+		defer b.h.mu.Unlock()
+		b.h.watchers = slices.DeleteFunc(slices.Clone(b.h.watchers), func(x *watcher) bool { return x == w })
+	}
+}
+
+type watcher struct{ tell func(engine.Membership) }
+
+// Join makes a device join through the host that runs, whose stick and database have it
+// at once.
+func (h *Home) Join(d engine.BridgeDevice) {
+	h.change(engine.Membership{Kind: engine.MemberJoined, IEEE: d.IEEE, Name: d.FriendlyName}, func(x *Host) {
+		h.Devices = append(slices.Clone(h.Devices), d)
+		h.joined[d.IEEE] = true
+		if x != nil {
+			x.joinLocked(d.IEEE)
+		}
+	})
+}
+
+// Leave makes a device leave, as a factory reset at the device does.
+func (h *Home) Leave(ieee zigbee.IEEE) {
+	h.change(engine.Membership{Kind: engine.MemberLeft, IEEE: ieee}, func(x *Host) {
+		h.Devices = slices.DeleteFunc(slices.Clone(h.Devices), func(d engine.BridgeDevice) bool { return d.IEEE == ieee })
+		delete(h.joined, ieee)
+		if x != nil {
+			x.leaveLocked(ieee)
+		}
+	})
+}
+
+func (h *Home) change(m engine.Membership, devices func(speaker *Host)) {
+	h.mu.Lock()
+	x := h.speakerLocked()
+	devices(x)
+	if x != nil {
+		x.data = maps.Clone(x.data)
+		x.data["database.db"] = databaseOf(h.Devices)
+	}
+	m.At = time.Now()
+	watchers := h.watchers
+	h.mu.Unlock()
+	for _, w := range watchers {
+		w.tell(m)
+	}
 }

@@ -5,26 +5,33 @@
 // It is as strict as the real parts in what the safety rules speak of: a stick
 // stays on air when its Zigbee2MQTT dies, starts from what its memory holds plus
 // 1250, saves its counter every 1000 frames, and every device remembers the highest
-// counter it has heard.
+// counter it has heard, that of its link key too.
 package inmem
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/odometer"
 )
 
 // Home is one home. All of its parts share one lock.
 type Home struct {
 	mu         sync.Mutex
 	hosts      []*Host
-	heard      zigbee.FrameCounter // highest counter any device has heard
+	heard      zigbee.FrameCounter             // highest counter any device has heard
+	linkHeard  map[linkKey]zigbee.FrameCounter // the same for each device and link key
+	joined     map[zigbee.IEEE]bool            // devices that joined since the home was made
+	formed     *nvimage.Image                  // what a stick holds when Zigbee2MQTT has formed the network
 	violations []string
 	fault      func(op string) error
+	watchers   []*watcher
 
 	// Devices is what Zigbee2MQTT tells of, Deaf the ones that no longer answer.
 	Devices []engine.BridgeDevice
@@ -35,15 +42,19 @@ type Home struct {
 // New makes a home with the named hosts. The first one is active with img on its
 // stick, the others have what blank returns for them.
 func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Image, names ...string) *Home {
-	h := &Home{Deaf: map[zigbee.IEEE]bool{}}
+	h := &Home{formed: img.Clone(), Deaf: map[zigbee.IEEE]bool{}, linkHeard: map[linkKey]zigbee.FrameCounter{}, joined: map[zigbee.IEEE]bool{}}
 	for i, name := range names {
-		x := &Host{home: h, name: name, boot: map[bool]string{true: "yes", false: "no"}[i == 0], stick: stick, data: map[string]string{}, loads: map[string]string{}, hostID: "boot-" + name, tty: "/dev/" + name}
+		x := &Host{home: h, name: name, boot: map[bool]string{true: "yes", false: "no"}[i == 0], stick: stick, data: map[string]string{}, loads: map[string]string{}, odometers: map[string]odometer.Odometer{}, hostID: "boot-" + name, tty: "/dev/" + name}
 		if i == 0 {
 			x.nv = img.Clone()
-			x.data = map[string]string{"configuration.yaml": "network", "database.db": "devices", "coordinator_backup.json": "backup"}
+			x.data = map[string]string{"configuration.yaml": "network", "database.db": wholeHome}
+			if raw, err := backupOf(img); err == nil {
+				x.data["coordinator_backup.json"] = raw
+			}
 		} else {
 			x.nv = blank(i)
 		}
+		x.atBoot = sendersOf(x.nv)
 		h.hosts = append(h.hosts, x)
 	}
 	h.mu.Lock()
@@ -146,20 +157,48 @@ func (h *Home) PowerCutUnlocked() {
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
-		if x.boot == "yes" {
+		if x.boot == "yes" && !x.off {
 			x.startLocked()
 		}
 	}
 }
 
-// Works says whether a device hears and is heard: a host runs, alone, with a
-// counter that devices accept.
+// Works says whether devices hear and are heard: a host runs, alone, with a counter
+// that devices accept, and its stick and its database know every device that has joined.
 func (h *Home) Works() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	on := h.onAirLocked()
 	x := h.speakerLocked()
-	return len(on) == 1 && x != nil && x.onAir && x.counter >= h.heard
+	return len(on) == 1 && x != nil && x.onAir && x.counter >= h.heard && len(h.lostLocked(x)) == 0
+}
+
+// Lost are the devices that joined and that the host which runs does not know.
+func (h *Home) Lost() []zigbee.IEEE {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if x := h.speakerLocked(); x != nil {
+		return h.lostLocked(x)
+	}
+	return nil
+}
+
+func (h *Home) lostLocked(x *Host) []zigbee.IEEE {
+	var out []zigbee.IEEE
+	members := h.members(x.data)
+	for ieee := range h.joined {
+		listed := slices.ContainsFunc(members, func(m generation.Member) bool { return m.IEEE == ieee })
+		if !listed || !x.knowsLocked(ieee) {
+			out = append(out, ieee)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reachesLocked says that a device answers x.
+func (h *Home) reachesLocked(x *Host, ieee zigbee.IEEE) bool {
+	return x.onAir && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
 }
 
 func (h *Home) speakerLocked() *Host {

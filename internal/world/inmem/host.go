@@ -10,6 +10,7 @@ import (
 	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/odometer"
 )
 
 // framesPerSecond is a busy home.
@@ -33,17 +34,26 @@ type Host struct {
 	ended    time.Time
 	endWait  time.Duration // a stop takes that long
 	endAt    time.Time
-	ours     time.Time // until then our own helper holds the stick
-	gone     bool      // cannot be reached
-	boot     string    // starts at boot: "yes", "no", "masked"
-	unmasked string    // what boot is without the mask
+	saveWait time.Duration // it takes that long to save
+	ours     time.Time     // until then our own helper holds the stick
+	gone     bool          // cannot be reached
+	off      bool          // has no power, and neither has its stick
+	boot     string        // starts at boot: "yes", "no", "masked"
+	unmasked string        // what boot is without the mask
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
 
 	nv      *nvimage.Image
 	onAir   bool
 	counter zigbee.FrameCounter
+	saved   zigbee.FrameCounter // in nv
 	since   time.Time
+
+	yields bool // its flag was taken off on purpose, so that Zigbee2MQTT restores its backup
+
+	atBoot     map[nvimage.ID]sender // link keys as the stack has read them at its boot
+	links      map[nvimage.ID]sender // while on air
+	linksSince time.Time
 
 	data, staging, previous map[string]string
 	mark                    string
@@ -51,6 +61,7 @@ type Host struct {
 	editedKey               string            // fingerprint of a key edited in the configuration since
 	promoted                string            // run of the last promotion
 	loads                   map[string]string // image hash by run
+	odometers               map[string]odometer.Odometer
 }
 
 var _ engine.Node = (*Host)(nil)
@@ -60,6 +71,9 @@ func (x *Host) Name() string { return x.name }
 
 // Close does nothing.
 func (x *Host) Close() error { return nil }
+
+// Flash gives the stick a firmware of another revision, and leaves its memory.
+func (x *Host) Flash(revision uint32) { x.stick.Revision = revision }
 
 // DieAfter makes the next Zigbee2MQTT on this host die that long after its start.
 // Its stick stays on air.
@@ -71,6 +85,9 @@ func (x *Host) RestartAlways() { x.locked(func() { x.restart, x.wanted = true, x
 
 // SlowStop makes a stop take that long.
 func (x *Host) SlowStop(d time.Duration) { x.locked(func() { x.endWait = d }) }
+
+// SlowSave makes the saving at a stop take that long.
+func (x *Host) SlowSave(d time.Duration) { x.locked(func() { x.saveWait = d }) }
 
 // HelperBusy lets a helper of a lost controller hold the stick for that long.
 func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now().Add(d) }) }
@@ -100,6 +117,21 @@ const masked = "masked"
 
 // SetReachable cuts the host off or brings it back.
 func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
+
+// PowerOff takes the power from host and stick.
+func (x *Host) PowerOff() {
+	x.locked(func() { x.running, x.off = false, true; x.resetLocked() })
+}
+
+// PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
+func (x *Host) PowerOn() {
+	x.locked(func() {
+		x.off = false
+		if x.boot == "yes" {
+			x.startLocked()
+		}
+	})
+}
 
 // CutOffUnlocked is SetReachable(false) for use inside a fault.
 func (x *Host) CutOffUnlocked() { x.gone = true }
@@ -139,10 +171,12 @@ func (x *Host) Stick() *nvimage.Image {
 }
 
 // SetSwapped swaps the stick, and the data directory goes on telling of the old one.
-func (x *Host) SetSwapped(nv *nvimage.Image) { x.locked(func() { x.filed, x.nv = x.nv, nv }) }
+func (x *Host) SetSwapped(nv *nvimage.Image) {
+	x.locked(func() { x.filed, x.nv, x.atBoot = x.nv, nv, sendersOf(nv) })
+}
 
 // SetNV swaps the stick for one with another memory.
-func (x *Host) SetNV(nv *nvimage.Image) { x.locked(func() { x.nv = nv }) }
+func (x *Host) SetNV(nv *nvimage.Image) { x.locked(func() { x.nv, x.atBoot = nv, sendersOf(nv) }) }
 
 func (x *Host) locked(f func()) {
 	x.home.mu.Lock()
@@ -165,7 +199,7 @@ func (x *Host) do(ctx context.Context, op engine.Op, f func() error) error {
 	if err := x.home.failLocked(x.name + "." + string(op)); err != nil {
 		return err
 	}
-	if x.gone {
+	if x.gone || x.off {
 		return errGone
 	}
 	return f()
@@ -186,6 +220,7 @@ func (x *Host) tickLocked() {
 	if !x.onAir {
 		return
 	}
+	x.tickLinksLocked(now)
 	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
 	if sent == 0 {
 		return
@@ -198,16 +233,14 @@ func (x *Host) tickLocked() {
 
 // saveLocked writes the counter to flash when it has moved by more than lag.
 func (x *Host) saveLocked(lag uint64) {
-	c, err := x.nv.Counters()
-	if err != nil || uint64(x.counter-min(c.NWK, x.counter)) <= lag {
-		return
+	if uint64(x.counter-min(x.saved, x.counter)) > lag && x.nv.Raise(nvimage.Floors{NWK: x.counter}) == nil {
+		x.saved = x.counter
 	}
-	_ = x.nv.Raise(nvimage.Floors{NWK: x.counter})
 }
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running {
+	if x.running || x.off {
 		return
 	}
 	x.running = true
@@ -221,6 +254,9 @@ func (x *Host) startLocked() {
 }
 
 func (x *Host) goOnAirLocked() {
+	if x.yields && !x.nv.Configured() {
+		x.restoreLocked()
+	}
 	if err := x.nv.Resumable(); err != nil {
 		x.home.violateLocked("I6: %s was started on a stick that cannot resume: %v", x.name, err)
 		x.running = false
@@ -233,14 +269,19 @@ func (x *Host) goOnAirLocked() {
 	x.onAir, x.since = true, time.Now()
 	x.counter = c.NWK.Add(1250)
 	_ = x.nv.Raise(nvimage.Floors{NWK: x.counter})
+	x.saved = x.counter
 	if x.counter <= x.home.heard {
 		x.home.violateLocked("I2: %s starts at %d, devices have heard %d", x.name, x.counter, x.home.heard)
 	}
 	x.home.heard = max(x.home.heard, x.counter)
+	x.linksOnAirLocked()
 }
 
 // resetLocked is a boot of the stick.
-func (x *Host) resetLocked() { x.onAir, x.counter = false, 0 }
+func (x *Host) resetLocked() {
+	x.onAir, x.counter, x.links = false, 0, nil
+	x.bootStickLocked()
+}
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,

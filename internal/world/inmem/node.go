@@ -10,15 +10,15 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"z2mha/internal/dongle/netbackup"
 	"z2mha/internal/dongle/nvimage"
-	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/odometer"
 )
 
 // Observe looks at the host.
@@ -43,12 +43,79 @@ func (x *Host) StopService(ctx context.Context) error {
 	})
 }
 
+// StopFast ends Zigbee2MQTT without its closing backup, unless it saves too slowly or is
+// stuck: then that is waited for, and nobody is killed.
+func (x *Host) StopFast(ctx context.Context, budget time.Duration) (s network.FastStop, err error) {
+	begun := time.Now()
+	err = x.do(ctx, engine.OpStopFast, func() error { s = x.stopFastLocked(budget); return nil })
+	if err != nil || s.Saved || s.How == notRunning {
+		return s, err
+	}
+	if err := x.StopService(ctx); err != nil {
+		return s, err
+	}
+	err = x.untilEnded(ctx)
+	s.Took = time.Since(begun)
+	return s, err
+}
+
+const notRunning = "it did not run"
+
+// saveTime is what Zigbee2MQTT needs from a TERM to a new database.
+const saveTime = 300 * time.Millisecond
+
+func (x *Host) stopFastLocked(budget time.Duration) network.FastStop {
+	took := max(x.saveWait, saveTime)
+	x.wanted = false
+	switch {
+	case !x.running:
+		return network.FastStop{How: notRunning}
+	case x.stuck || took > budget:
+		return network.FastStop{How: "it was not seen to save; waited for the normal stop"}
+	}
+	x.running, x.endAt = false, time.Time{}
+	return network.FastStop{Saved: true, SaveTook: took, Took: took, Killed: []network.Process{{PID: 1, Command: "node"}},
+		How: "saved, then killed"}
+}
+
+// untilEnded waits for a stop that takes its time.
+func (x *Host) untilEnded(ctx context.Context) error {
+	for {
+		var running, ends bool
+		x.locked(func() { running, ends = x.running, !x.endAt.IsZero() })
+		if !running {
+			return nil
+		}
+		if !ends {
+			return errHeld
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// lookEvery is the time between two looks at an end that takes its time.
+const lookEvery = 100 * time.Millisecond
+
 // backUpLocked is Zigbee2MQTT's closing backup: it writes down what the stick has saved.
 func (x *Host) backUpLocked() {
-	if c, err := x.nv.Counters(); err == nil && x.running {
+	if raw, err := backupOf(x.nv); err == nil && x.running {
 		x.data = maps.Clone(x.data)
-		x.data["coordinator_backup.json"] = fmt.Sprint(uint32(c.NWK))
+		x.data["coordinator_backup.json"] = raw
 	}
+}
+
+// backupOf is what Zigbee2MQTT writes down of a stick.
+func backupOf(nv *nvimage.Image) (string, error) {
+	b, err := netbackup.FromImage(nv, "zigbee-herdsman@10.9.2", time.Now())
+	if err != nil {
+		return "", err
+	}
+	raw, err := b.Encode()
+	return string(raw), err
 }
 
 // StartService starts Zigbee2MQTT.
@@ -76,7 +143,7 @@ func (x *Host) bootLocked(on bool) {
 		x.home.violateLocked("I1: %s shall start at boot and does not run", x.name)
 	}
 	for _, other := range x.home.hosts {
-		if on && other != x && other.boot == "yes" {
+		if on && other != x && other.boot == "yes" && !other.off {
 			x.home.violateLocked("I1: %s shall start at boot as %s does", x.name, other.name)
 		}
 	}
@@ -161,8 +228,16 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		}
 		x.loads[l.Run] = l.Want.Hash()
 		x.fallsLocked(l.Want)
-		r = network.LoadReport{Written: len(nvimage.Diff(l.Want, x.nv)), Before: x.nv, State: "HOLD"}
-		x.nv = l.Want.Clone()
+		r = network.LoadReport{Before: x.nv, State: "HOLD"}
+		want := l.Want.Clone()
+		want.Overtake(x.nv)
+		for _, c := range nvimage.Diff(want, x.nv) {
+			r.Written, r.Bytes, r.Boots = r.Written+1, r.Bytes+len(c.Want), 1
+		}
+		x.nv, x.yields = want, !l.Want.Configured()
+		if r.Boots > 0 {
+			x.bootStickLocked()
+		}
 		if err := x.home.failLocked(x.name + ".load-stick.torn"); err != nil {
 			x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 			return err
@@ -170,6 +245,98 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		return nil
 	})
 	return r, err
+}
+
+// ReadStickKnown copies the stick's memory, all of it.
+func (x *Host) ReadStickKnown(ctx context.Context, _ *nvimage.Image, _ engine.Progress) (s network.StickImage, err error) {
+	err = x.stickOp(ctx, engine.OpReadKnown, func() error {
+		s = network.StickImage{Stick: x.stick, Image: x.nv.Clone()}
+		return nil
+	})
+	return s, err
+}
+
+// PatchStick changes the stick's memory in HOLD when it is what is known of it. A fault
+// named "NAME.patch-stick.torn" leaves it half patched, without its configured flag,
+// until the same patch comes again under the same run. One named "NAME.patch-stick.lost"
+// does all of it, and the answer is lost.
+func (x *Host) PatchStick(ctx context.Context, p network.StickPatch, _ engine.Progress) (r network.PatchReport, err error) {
+	err = x.stickOp(ctx, engine.OpPatchStick, func() error {
+		if x.onAir {
+			return errors.New("the stick is on air, park it first")
+		}
+		if err := x.fitsLocked(p); err != nil {
+			return err
+		}
+		r, err = x.patchLocked(p)
+		return err
+	})
+	return r, err
+}
+
+// fitsLocked compares the whole memory with what is known of it, where a real stick is
+// asked for a few items only.
+func (x *Host) fitsLocked(p network.StickPatch) error {
+	if p.From != x.stick {
+		return fmt.Errorf("the patch is of %s, the stick runs %s", p.From, x.stick)
+	}
+	if err := nvimage.CheckFit(p.Want, p.From, p.Known, x.stick, nvimage.Fit{}); err != nil {
+		return err
+	}
+	act := p.Known.Hash() + p.Want.Hash()
+	if before, begun := x.loads[p.Run]; begun && before != act {
+		return fmt.Errorf("run %s was begun with another patch", p.Run)
+	} else if begun {
+		return nil
+	}
+	for _, c := range nvimage.Diff(p.Known, x.nv) {
+		if !nvimage.IsAhead(c.ID, c.Have, c.Want) {
+			return fmt.Errorf("%w: %v", network.ErrStickChanged, c.ID)
+		}
+	}
+	x.loads[p.Run] = act
+	return nil
+}
+
+func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
+	want := p.Known.Patched(p.Want, nil)
+	want.Overtake(x.nv)
+	changes := nvimage.Diff(want, x.nv)
+	r := network.PatchReport{State: "HOLD", Stick: x.stick, Exchanges: 14 + 2*len(changes)}
+	for _, c := range changes {
+		if c.Want == nil {
+			r.Deleted++
+			continue
+		}
+		r.Written++
+		r.Bytes += len(c.Want)
+	}
+	x.fallsLocked(want)
+	x.nv = want
+	if err := x.home.failLocked(x.name + ".patch-stick.torn"); err != nil {
+		x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
+		return network.PatchReport{}, err
+	}
+	if p.Reset {
+		x.resetLocked()
+		r.Boots = 1
+	}
+	r.Now = x.nv.Clone()
+	return r, x.home.failLocked(x.name + ".patch-stick.lost")
+}
+
+// KeepOdometer keeps a copy on the host.
+func (x *Host) KeepOdometer(ctx context.Context, network string, o odometer.Odometer) error {
+	return x.do(ctx, engine.OpKeepOdometer, func() error {
+		x.odometers[network] = o
+		return nil
+	})
+}
+
+// Odometer returns that copy.
+func (x *Host) Odometer(ctx context.Context, network string) (o odometer.Odometer, err error) {
+	err = x.do(ctx, engine.OpOdometer, func() error { o = x.odometers[network]; return nil })
+	return o, err
 }
 
 // fallsLocked notes a counter that a load would lower.
@@ -181,6 +348,7 @@ func (x *Host) fallsLocked(want *nvimage.Image) {
 	if errors.Join(err1, err2, err3, err4) == nil && a.ExtPanID == b.ExtPanID && next.NWK < now.NWK {
 		x.home.violateLocked("I2: the counter on the stick of %s falls from %d to %d", x.name, now.NWK, next.NWK)
 	}
+	x.linkFallsLocked(want)
 }
 
 // Capture reads the data directory.
@@ -197,20 +365,7 @@ func (x *Host) Capture(ctx context.Context, depot engine.Depot) (c network.Captu
 		}
 		c.Files = append(c.Files, f)
 	}
-	c.Summary = generation.Summary{Devices: len(x.home.Devices)}
-	if n, err := strconv.ParseUint(data["coordinator_backup.json"], 10, 32); err == nil {
-		c.Summary.BackupCounter = zigbee.FrameCounter(n)
-	}
-	stick := x.Stick()
-	if x.filed != nil {
-		stick = x.filed
-	}
-	if id, err := stick.Identity(); err == nil {
-		c.Summary.PanID, c.Summary.Coordinator, c.Summary.KeyFingerprint = id.PanID.String(), id.IEEE.String(), id.Key.Fingerprint()
-		if x.editedKey != "" {
-			c.Summary.KeyFingerprint = x.editedKey
-		}
-	}
+	c.Summary = x.summaryOf(data)
 	return c, nil
 }
 

@@ -3,11 +3,14 @@ package inmem
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
@@ -34,6 +37,37 @@ type Stores struct {
 func NewStores() *Stores {
 	return &Stores{runs: map[string][]string{}, lines: map[string][][]byte{}, blobs: map[string][]byte{},
 		gens: map[string][]generation.Generation{}, records: map[string][]byte{}}
+}
+
+// Snapshot is a copy of what is on the disk now, as a backup of it would be.
+func (s *Stores) Snapshot() *Stores {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := NewStores()
+	out.takeLocked(s)
+	return out
+}
+
+// Restore puts the disk back to what it was at a snapshot.
+func (s *Stores) Restore(from *Stores) {
+	old := from.Snapshot()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.takeLocked(old)
+}
+
+// takeLocked copies everything that can change; the bytes of lines and blobs never do.
+func (s *Stores) takeLocked(from *Stores) {
+	s.runs, s.lines, s.gens = cloneEach(from.runs), cloneEach(from.lines), cloneEach(from.gens)
+	s.blobs, s.records = maps.Clone(from.blobs), maps.Clone(from.records)
+}
+
+func cloneEach[T any](m map[string][]T) map[string][]T {
+	out := make(map[string][]T, len(m))
+	for k, v := range m {
+		out[k] = slices.Clone(v)
+	}
+	return out
 }
 
 // Journal is the part of the disk that holds runs.
@@ -150,11 +184,46 @@ func (f shelf) Add(g generation.Generation) (generation.Generation, error) {
 func (f shelf) Latest(net string) (generation.Generation, error) {
 	f.s.mu.Lock()
 	defer f.s.mu.Unlock()
-	all := f.s.gens[net]
-	if len(all) == 0 {
+	for _, g := range slices.Backward(f.s.gens[net]) {
+		if g.Usable() {
+			return g, nil
+		}
+	}
+	return generation.Generation{}, generation.ErrNone
+}
+
+func (f shelf) Newest(net string) (generation.Generation, error) {
+	return f.Get(net, f.count(net))
+}
+
+func (f shelf) count(net string) int {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	return len(f.s.gens[net])
+}
+
+func (f shelf) Get(net string, number int) (generation.Generation, error) {
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	if number < 1 || number > len(f.s.gens[net]) {
 		return generation.Generation{}, generation.ErrNone
 	}
-	return all[len(all)-1], nil
+	return f.s.gens[net][number-1], nil
+}
+
+func (f shelf) Accept(net string, number int, by string) (generation.Generation, error) {
+	g, err := f.Get(net, number)
+	if err != nil {
+		return g, err
+	}
+	if g.Usable() {
+		return g, errors.New("it was not refused")
+	}
+	g.Accepted = &generation.Accepted{By: by, At: time.Now()}
+	f.s.mu.Lock()
+	defer f.s.mu.Unlock()
+	f.s.gens[net][number-1] = g
+	return g, nil
 }
 
 func (f shelf) KeepImage(_, _ string, image []byte) (string, error) {

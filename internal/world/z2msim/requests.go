@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,28 +199,33 @@ func (s *instance) backup(ctx context.Context, _ []byte) (any, error) {
 	return map[string]any{"zip": packed}, err
 }
 
+// pack zips the whole data directory but log and ota.
 func pack(dir string) (string, error) {
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
-	entries, err := os.ReadDir(dir)
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		name := filepath.ToSlash(strings.TrimPrefix(path, dir+string(filepath.Separator)))
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (name == "log" || name == "ota"):
+			return fs.SkipDir
+		case !e.Type().IsRegular():
+			return nil
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		w, err := z.Create(name)
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(raw)
+		return err
+	})
 	if err != nil {
 		return "", err
-	}
-	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue
-		}
-		raw, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return "", err
-		}
-		w, err := z.Create(e.Name())
-		if err != nil {
-			return "", err
-		}
-		if _, err := w.Write(raw); err != nil {
-			return "", err
-		}
 	}
 	if err := z.Close(); err != nil {
 		return "", err

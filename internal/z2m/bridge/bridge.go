@@ -52,6 +52,13 @@ type Bridge struct {
 	devices   []engine.BridgeDevice
 	known     bool      // devices were heard, kept or fresh
 	refreshed time.Time // when fresh devices were heard last
+
+	members  members // as the lists told it last
+	watchers []*watcher
+
+	flight  *flight // the backup under way, nil when none
+	closed  bool
+	flights sync.WaitGroup
 }
 
 var _ engine.Bridge = (*Bridge)(nil)
@@ -64,9 +71,14 @@ func New(ctx context.Context, b Bus, baseTopic string, log *slog.Logger) (*Bridg
 	br := &Bridge{bus: b, topics: z2m.Topics(baseTopic), log: log.With("base_topic", baseTopic),
 		opened: time.Now(), changed: make(chan struct{})}
 	br.cancel = append(br.cancel, b.Watch(br.onStatus))
-	for topic, handle := range map[string]func(bus.Message) error{
+	topics := map[string]func(bus.Message) error{
 		br.topics.State(): br.onState, br.topics.Info(): br.onInfo, br.topics.Devices(): br.onDevices, br.topics.Logging(): br.onLog,
-	} {
+		br.topics.Groups(): br.onGroups, br.topics.Event(): br.onEvent,
+	}
+	for _, name := range changing {
+		topics[br.topics.Response(name)] = br.onDone
+	}
+	for topic, handle := range topics {
 		cancel, err := b.Subscribe(ctx, topic, br.noting(handle))
 		if err != nil {
 			br.Close()
@@ -77,8 +89,16 @@ func New(ctx context.Context, b Bus, baseTopic string, log *slog.Logger) (*Bridg
 	return br, nil
 }
 
-// Close stops listening. The bus stays open.
+// Close stops listening and waits until no backup is awaited any more. The bus stays
+// open.
 func (b *Bridge) Close() {
+	b.mu.Lock()
+	b.closed = true
+	if b.flight != nil {
+		b.flight.cancel()
+	}
+	b.mu.Unlock()
+	b.flights.Wait()
 	for _, cancel := range b.cancel {
 		cancel()
 	}

@@ -43,6 +43,11 @@ type zigbee2mqtt struct {
 	mute       map[string]bool
 	gets       map[string]int
 	quiet      bool // log_level warning: does not say that it started
+
+	backups     atomic.Int32 // requests for one
+	backupTakes time.Duration
+	backupSays  string // status and error of the answer; "" says ok
+	backupLost  bool   // the answer does not come
 }
 
 func (z *zigbee2mqtt) publish(topic, payload string, retain bool) {
@@ -92,6 +97,11 @@ func (z *zigbee2mqtt) handle(m bus.Message) {
 	name := strings.TrimPrefix(topic, "bridge/request/")
 	if name == "permit_join" && !z.stuck.Load() {
 		z.permitJoin.Store(false)
+	}
+	if name == "backup" {
+		z.backups.Add(1)
+		go z.backUp(request.Transaction)
+		return
 	}
 	z.publishInfo()
 	z.publish("bridge/response/"+name, fmt.Sprintf(`{"data":{},"status":"ok","transaction":%q}`, request.Transaction), false)

@@ -88,6 +88,7 @@ func (b *Bridge) onDevices(m bus.Message) error {
 			b.refreshed = time.Now()
 		}
 	})
+	b.compare(list)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func (b *Bridge) CloseJoining(ctx context.Context) error {
 // request sends a bridge request every second until done says so, or, without
 // done, until Zigbee2MQTT has answered that it was carried out.
 func (b *Bridge) request(ctx context.Context, name string, payload map[string]any, done func() bool) error {
-	transaction := "z2mha-" + rand.Text()[:12]
+	transaction := ownTransactions + rand.Text()[:12]
 	payload["transaction"] = transaction
 	raw, err := json.Marshal(payload)
 	if err != nil {

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"z2mha/internal/console"
+	"z2mha/internal/failover/engine"
+)
+
+func failoverCommand(f *flags) *cobra.Command {
+	var to string
+	var dryRun, unplugged bool
+	var words typed
+	cmd := &cobra.Command{
+		Use: "failover", Short: "Move the network away from a node that cannot serve any more", Args: noArgs,
+		Long: "Move the network away from a node whose Zigbee2MQTT, stick or host is broken. The other node starts on the last good\n" +
+			"copy, so nothing is paired again. When the broken host can be reached its stick is silenced; when it cannot, unplug the\n" +
+			"stick or cut the power, and say so with --confirm-unplugged: two coordinators on air would ruin the network.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
+				confirmed := ""
+				if unplugged {
+					confirmed = fmt.Sprintf("%s confirmed on the command line at %s that its stick has no power", whoami(), time.Now().Format(time.DateTime))
+				}
+				if dryRun {
+					p, steps, err := c.PlanFailover(cmd.Context(), f.network, to, confirmed)
+					if err == nil {
+						console.Plan(cmd.OutOrStdout(), p, steps)
+					}
+					return err
+				}
+				if unplugged {
+					if err := words.ask(cmd, "failover", "the stick is unplugged"); err != nil {
+						return err
+					}
+				}
+				ended, err := c.Failover(cmd.Context(), engine.Request{Network: f.network, To: to, Reason: byHand, Confirmed: confirmed}, teller(cmd).Watch)
+				return errors.Join(err, endedError(ended))
+			})
+		},
+	}
+	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
+	cmd.Flags().BoolVar(&unplugged, "confirm-unplugged", false, "the stick of the broken node has no power, and stays without until its host was looked at")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	words.flag(cmd)
+	return cmd
+}
+
+func seedCommand(f *flags) *cobra.Command {
+	var dryRun bool
+	cmd := &cobra.Command{
+		Use: "seed", Short: "Restart Zigbee2MQTT once, to load the stand-bys' sticks for the first time", Args: noArgs,
+		Long: "The first time, the memory of the active stick must be read whole, and that needs one restart of Zigbee2MQTT: the\n" +
+			"home has no Zigbee for that long. From then on the stand-bys are kept ready without any interruption.\n" +
+			"A switchover does the same on its way.",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
+				if dryRun {
+					p, steps, err := c.PlanSeed(cmd.Context(), f.network)
+					if err == nil {
+						console.Plan(cmd.OutOrStdout(), p, steps)
+					}
+					return err
+				}
+				ended, err := c.Seed(cmd.Context(), engine.Request{Network: f.network, Reason: byHand}, teller(cmd).Watch)
+				return errors.Join(err, endedError(ended))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	return cmd
+}
+
+func restoreCommand(f *flags) *cobra.Command {
+	var dryRun bool
+	var words typed
+	cmd := &cobra.Command{
+		Use: "restore GENERATION", Short: "Bring a kept generation back onto the active node",
+		Long: "Stop Zigbee2MQTT on the active node, give it the data of a kept generation, and its stick the devices and keys that go\n" +
+			"with them; then start it again. What is there now is kept first. Devices that were paired since are not in it and have\n" +
+			"to be paired again; `z2mha shelf compare` shows which.",
+		Args: numberArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			number, err := strconv.Atoi(args[0])
+			if err != nil {
+				return usageError{err}
+			}
+			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
+				p, steps, err := c.PlanRestore(cmd.Context(), f.network, number)
+				if err != nil {
+					return err
+				}
+				if dryRun {
+					console.Plan(cmd.OutOrStdout(), p, steps)
+					return nil
+				}
+				if err := words.ask(cmd, "restore", fmt.Sprintf("restore %d", number)); err != nil {
+					return err
+				}
+				ended, err := c.Restore(cmd.Context(), engine.Request{Network: f.network, Reason: byHand, Generation: number}, teller(cmd).Watch)
+				return errors.Join(err, endedError(ended))
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	words.flag(cmd)
+	return cmd
+}

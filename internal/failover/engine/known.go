@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/readiness"
+)
+
+// known is what is on disk about a network. A shelf that cannot be read must not keep
+// anybody from acting; whoever only looks is told, see status.
+func (c *Controller) known(n *Network) (readiness.Known, error) {
+	rec, err := c.parts.Memory.Load(n.Name)
+	if err != nil {
+		return readiness.Known{}, err
+	}
+	newest, err := c.newest(n)
+	if err != nil {
+		c.parts.Log.Warn("the last copy cannot be read", "network", n.Name, "error", err)
+	}
+	return readiness.Known{Record: rec, Newest: newest, Holds: c.holds(rec), HostID: c.parts.HostID, AnyRevision: n.AnyRevision}, nil
+}
+
+// newest is the last accepted copy, zero when there is none.
+func (c *Controller) newest(n *Network) (generation.Generation, error) {
+	g, err := c.parts.Shelf.Latest(n.Name)
+	if errors.Is(err, generation.ErrNone) {
+		return generation.Generation{}, nil
+	}
+	return g, err
+}
+
+// holds tells the networks that the sticks on record hold. An image that cannot be read
+// is told of in the log, and counts as not known.
+func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
+	out := map[string]zigbee.Identity{}
+	for node, stick := range rec.Sticks {
+		if stick.Image == "" {
+			continue
+		}
+		id, err := c.identity(stick.Image)
+		if err != nil {
+			c.parts.Log.Warn("what a stick holds cannot be told", "network", rec.Network, "node", node, "error", err)
+			continue
+		}
+		out[node] = id
+	}
+	return out
+}
+
+// identity is that of an image on the shelf. An image never changes, so it is read once.
+func (c *Controller) identity(blob string) (zigbee.Identity, error) {
+	c.mu.Lock()
+	id, read := c.identities[blob]
+	c.mu.Unlock()
+	if read {
+		return id, nil
+	}
+	img, err := c.image(blob)
+	if err != nil {
+		return id, err
+	}
+	if err := img.Resumable(); err != nil {
+		return id, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
+	}
+	if id, err = img.Identity(); err != nil {
+		return id, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.identities[blob] = id
+	return id, nil
+}
+
+// image reads a stick's image from the shelf.
+func (c *Controller) image(blob string) (*nvimage.Image, error) {
+	raw, err := c.blob(blob)
+	if err != nil {
+		return nil, fmt.Errorf("read a stick's image: %w", err)
+	}
+	return nvimage.Parse(raw)
+}
+
+// blob reads a content from the shelf, which has checked its hash.
+func (c *Controller) blob(hash string) ([]byte, error) {
+	r, err := c.parts.Shelf.Open(hash)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
