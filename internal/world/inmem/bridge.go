@@ -24,8 +24,11 @@ func (b bridge) with(ctx context.Context, op string, f func(x *Host) error) erro
 	if err := b.h.failLocked("bridge." + op); err != nil {
 		return err
 	}
+	if b.h.broker.down {
+		return errNoBroker
+	}
 	x := b.h.speakerLocked()
-	if x == nil {
+	if x == nil || !x.speaksLocked() {
 		return engine.ErrBridgeSilent
 	}
 	return f(x)
@@ -35,7 +38,7 @@ func (b bridge) with(ctx context.Context, op string, f func(x *Host) error) erro
 func (b bridge) State(context.Context) (engine.BridgeState, error) {
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
-	return engine.BridgeState{Known: true, Online: b.h.speakerLocked() != nil, At: time.Now()}, nil
+	return b.h.bridgeStateLocked()
 }
 
 // Refresh answers for the host that runs, in the name its data carries.
@@ -81,7 +84,7 @@ func (b bridge) CloseJoining(ctx context.Context) error {
 
 // Backup lets the host that runs write down what its stick has saved.
 func (b bridge) Backup(ctx context.Context) error {
-	return b.with(ctx, "backup", func(x *Host) error { x.backUpLocked(); return nil })
+	return b.with(ctx, "backup", func(x *Host) error { return x.liveBackUpLocked() })
 }
 
 // Watch tells of Join and Leave.
@@ -132,6 +135,9 @@ func (h *Home) change(m engine.Membership, devices func(speaker *Host)) {
 	}
 	m.At = time.Now()
 	watchers := h.watchers
+	if h.broker.down {
+		watchers = nil
+	}
 	h.mu.Unlock()
 	for _, w := range watchers {
 		w.tell(m)

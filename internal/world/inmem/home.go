@@ -29,7 +29,9 @@ type Home struct {
 	linkHeard  map[linkKey]zigbee.FrameCounter // the same for each device and link key
 	joined     map[zigbee.IEEE]bool            // devices that joined since the home was made
 	formed     *nvimage.Image                  // what a stick holds when Zigbee2MQTT has formed the network
-	violations []string
+	violations []Breach
+	cause      Cause // who starts Zigbee2MQTT just now
+	broker     broker
 	fault      func(op string) error
 	watchers   []*watcher
 
@@ -37,6 +39,8 @@ type Home struct {
 	Devices []engine.BridgeDevice
 	Deaf    map[zigbee.IEEE]bool
 	Joining bool
+	// FramesPerSecond is how busy the radio is; 0: two.
+	FramesPerSecond float64
 }
 
 // New makes a home with the named hosts. The first one is active with img on its
@@ -102,11 +106,11 @@ func (h *Home) Fault() func(op string) error {
 func (h *Home) Violations() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]string(nil), h.violations...)
+	return texts(h.violations)
 }
 
 // ViolationsUnlocked is Violations for use inside a fault.
-func (h *Home) ViolationsUnlocked() []string { return h.violations }
+func (h *Home) ViolationsUnlocked() []string { return texts(h.violations) }
 
 // OnAir names the hosts whose sticks are on air.
 func (h *Home) OnAir() []string {
@@ -154,11 +158,12 @@ func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
 		x.running = false
+		x.trouble.Frozen, x.trouble.Hangs, x.trouble.Dead = false, false, false
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
 		if x.boot == "yes" && !x.off {
-			x.startLocked()
+			x.startBy(ByBoot)
 		}
 	}
 }
@@ -170,7 +175,7 @@ func (h *Home) Works() bool {
 	defer h.mu.Unlock()
 	on := h.onAirLocked()
 	x := h.speakerLocked()
-	return len(on) == 1 && x != nil && x.onAir && x.counter >= h.heard && len(h.lostLocked(x)) == 0
+	return len(on) == 1 && x != nil && x.speaksLocked() && x.onAir && !x.trouble.Mute && !x.trouble.Dead && x.counter >= h.heard && len(h.lostLocked(x)) == 0
 }
 
 // Lost are the devices that joined and that the host which runs does not know.
@@ -198,7 +203,7 @@ func (h *Home) lostLocked(x *Host) []zigbee.IEEE {
 
 // reachesLocked says that a device answers x.
 func (h *Home) reachesLocked(x *Host, ieee zigbee.IEEE) bool {
-	return x.onAir && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
+	return x.onAir && !x.trouble.Mute && !x.trouble.Dead && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
 }
 
 func (h *Home) speakerLocked() *Host {
@@ -219,5 +224,5 @@ func (h *Home) failLocked(op string) error {
 }
 
 func (h *Home) violateLocked(format string, args ...any) {
-	h.violations = append(h.violations, time.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
+	h.violations = append(h.violations, Breach{Text: time.Now().Format(time.TimeOnly) + " " + fmt.Sprintf(format, args...), Cause: h.cause})
 }

@@ -13,7 +13,7 @@ import (
 	"z2mha/internal/failover/odometer"
 )
 
-// framesPerSecond is a busy home.
+// framesPerSecond is a busy home, where Home.FramesPerSecond says nothing.
 const framesPerSecond = 2
 
 // restartDelay is systemd's RestartSec in the unit that Zigbee2MQTT's guide gives.
@@ -42,6 +42,8 @@ type Host struct {
 	unmasked string        // what boot is without the mask
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
+	trouble  Trouble
+	willAt   time.Time // until then the broker believes it online although it is gone
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -120,7 +122,7 @@ func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
 
 // PowerOff takes the power from host and stick.
 func (x *Host) PowerOff() {
-	x.locked(func() { x.running, x.off = false, true; x.resetLocked() })
+	x.locked(func() { x.goneLocked(); x.running, x.off = false, true; x.resetLocked() })
 }
 
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
@@ -128,7 +130,7 @@ func (x *Host) PowerOn() {
 	x.locked(func() {
 		x.off = false
 		if x.boot == "yes" {
-			x.startLocked()
+			x.startBy(ByBoot)
 		}
 	})
 }
@@ -137,7 +139,7 @@ func (x *Host) PowerOn() {
 func (x *Host) CutOffUnlocked() { x.gone = true }
 
 // RunUnlocked is SetRunning(true) for use inside a fault.
-func (x *Host) RunUnlocked() { x.startLocked() }
+func (x *Host) RunUnlocked() { x.startBy(ByHand) }
 
 // DieUnlocked ends Zigbee2MQTT for use inside a fault. Its stick stays on air.
 func (x *Host) DieUnlocked() { x.running = false }
@@ -149,7 +151,7 @@ func (x *Host) SetStuck(yes bool) { x.locked(func() { x.stuck = yes }) }
 func (x *Host) SetRunning(yes bool) {
 	x.locked(func() {
 		if yes {
-			x.startLocked()
+			x.startBy(ByHand)
 		} else {
 			x.running = false
 		}
@@ -199,7 +201,7 @@ func (x *Host) do(ctx context.Context, op engine.Op, f func() error) error {
 	if err := x.home.failLocked(x.name + "." + string(op)); err != nil {
 		return err
 	}
-	if x.gone || x.off {
+	if x.gone || x.off || x.trouble.Frozen {
 		return errGone
 	}
 	return f()
@@ -214,14 +216,15 @@ func (x *Host) tickLocked() {
 	if x.running && !x.endAt.IsZero() && !now.Before(x.endAt) {
 		x.running, x.endAt = false, time.Time{}
 	}
-	if x.restart && x.wanted && !x.running && now.Sub(x.ended) >= restartDelay {
-		x.startLocked()
+	if x.restart && x.wanted && !x.running && !x.trouble.Frozen && now.Sub(x.ended) >= restartDelay {
+		x.ended = now
+		x.startBy(ByManager)
 	}
-	if !x.onAir {
+	if !x.onAir || x.trouble.Mute || x.trouble.Dead {
 		return
 	}
 	x.tickLinksLocked(now)
-	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
+	sent := uint64(now.Sub(x.since).Seconds() * x.home.framesPerSecond())
 	if sent == 0 {
 		return
 	}
@@ -240,10 +243,10 @@ func (x *Host) saveLocked(lag uint64) {
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off {
+	if x.running || x.off || !x.stickAnswersLocked() {
 		return
 	}
-	x.running = true
+	x.running, x.trouble.Hangs, x.willAt = true, false, time.Time{}
 	if x.dieWait > 0 {
 		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
 	}
@@ -279,13 +282,13 @@ func (x *Host) goOnAirLocked() {
 
 // resetLocked is a boot of the stick.
 func (x *Host) resetLocked() {
-	x.onAir, x.counter, x.links = false, 0, nil
+	x.onAir, x.counter, x.links, x.trouble.Mute = false, 0, nil, false
 	x.bootStickLocked()
 }
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
-		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		TTYPresent: x.stickThere(), DataExists: true, FreeBytes: x.freeBytes(), Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning

@@ -70,7 +70,7 @@ func (x *Host) stopFastLocked(budget time.Duration) network.FastStop {
 	switch {
 	case !x.running:
 		return network.FastStop{How: notRunning}
-	case x.stuck || took > budget:
+	case x.stuck || x.trouble.Hangs || took > budget:
 		return network.FastStop{How: "it was not seen to save; waited for the normal stop"}
 	}
 	x.running, x.endAt = false, time.Time{}
@@ -163,6 +163,9 @@ func (x *Host) stickOp(ctx context.Context, op engine.Op, f func() error) error 
 		if time.Now().Before(x.ours) {
 			return errHelper
 		}
+		if err := x.stickErrLocked(op); err != nil {
+			return err
+		}
 		return f()
 	})
 }
@@ -225,6 +228,9 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		}
 		if before, known := x.loads[l.Run]; known && before != l.Want.Hash() {
 			return fmt.Errorf("run %s was begun with another image", l.Run)
+		}
+		if err := x.failedWriteLocked(engine.OpLoadStick); err != nil {
+			return err
 		}
 		x.loads[l.Run] = l.Want.Hash()
 		x.fallsLocked(l.Want)
@@ -311,6 +317,9 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 		r.Written++
 		r.Bytes += len(c.Want)
 	}
+	if err := x.failedWriteLocked(engine.OpPatchStick); err != nil {
+		return network.PatchReport{}, err
+	}
 	x.fallsLocked(want)
 	x.nv = want
 	if err := x.home.failLocked(x.name + ".patch-stick.torn"); err != nil {
@@ -328,6 +337,9 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 // KeepOdometer keeps a copy on the host.
 func (x *Host) KeepOdometer(ctx context.Context, network string, o odometer.Odometer) error {
 	return x.do(ctx, engine.OpKeepOdometer, func() error {
+		if x.trouble.Full {
+			return errFull
+		}
 		x.odometers[network] = o
 		return nil
 	})
@@ -386,7 +398,13 @@ func (x *Host) Stage(ctx context.Context, g generation.Generation, depot engine.
 		next[f.Path] = content
 		r.FilesSent, r.BytesSent = r.FilesSent+1, r.BytesSent+f.Size
 	}
-	return r, x.do(ctx, engine.OpStage, func() error { x.staging = next; return nil })
+	return r, x.do(ctx, engine.OpStage, func() error {
+		if x.trouble.Full {
+			return errFull
+		}
+		x.staging = next
+		return nil
+	})
 }
 
 func read(depot engine.Depot, hash string) (string, error) {

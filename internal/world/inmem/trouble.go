@@ -1,0 +1,285 @@
+package inmem
+
+import (
+	"errors"
+	"maps"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/engine"
+)
+
+// Trouble is what is wrong with a host and its stick, for as long as it is.
+type Trouble struct {
+	Frozen bool // the host stands still; its stick goes on
+	Hangs  bool // Zigbee2MQTT stands still, and a stop takes as long as a service manager waits
+	Mute   bool // the stick answers nobody and has no radio, until it boots
+	Dead   bool // the same, until it is without power for a moment
+	Pulled bool // the stick is not plugged in: it has no power
+	NoLine bool // the stick is not to be seen by the host, and has power
+	Full   bool // the disk is full
+}
+
+var (
+	errFull     = errors.New("no space left on the disk")
+	errNoStick  = errors.New("there is no stick: no such device")
+	errMute     = errors.New("the stick does not answer")
+	errNoBroker = errors.New("the broker cannot be reached")
+)
+
+// killAfter is how long a service manager waits for an end before it kills.
+const killAfter = 90 * time.Second
+
+// keepAlive is when a broker gives up a connection from which nothing comes.
+const keepAlive = 90 * time.Second
+
+// Trouble is what is wrong now.
+func (x *Host) Trouble() (t Trouble) {
+	x.locked(func() { t = x.trouble })
+	return t
+}
+
+// Suffer changes what is wrong. Zigbee2MQTT ends when its stick goes; a stick without
+// power forgets what it did.
+func (x *Host) Suffer(change func(*Trouble)) {
+	x.locked(func() {
+		was := x.trouble
+		change(&x.trouble)
+		now := x.trouble
+		if now.Pulled && !was.Pulled {
+			x.resetLocked()
+			x.trouble.Dead = false
+		}
+		if x.running && !x.stickThere() {
+			x.running, x.ended = false, time.Now()
+		}
+		if now.Frozen && !was.Frozen && x.running {
+			x.willAt = time.Now().Add(keepAlive)
+		}
+		if now.Hangs && x.running {
+			x.endWait = killAfter
+		}
+	})
+}
+
+// goneLocked: nobody tells the broker that a host has lost its power.
+func (x *Host) goneLocked() {
+	if x.running {
+		x.willAt = time.Now().Add(keepAlive)
+	}
+	x.trouble.Frozen, x.trouble.Hangs, x.trouble.Dead = false, false, false
+}
+
+// Crash ends Zigbee2MQTT at once. Its stick stays on air.
+func (x *Host) Crash() {
+	x.locked(func() {
+		if x.running {
+			x.running, x.ended, x.trouble.Hangs, x.endAt, x.endWait = false, time.Now(), false, time.Time{}, 0
+		}
+	})
+}
+
+// Running says whether Zigbee2MQTT runs.
+func (x *Host) Running() (yes bool) {
+	x.locked(func() { yes = x.running })
+	return yes
+}
+
+// Powered says whether the host has power.
+func (x *Host) Powered() (yes bool) {
+	x.locked(func() { yes = !x.off })
+	return yes
+}
+
+func (x *Host) stickThere() bool { return !x.trouble.Pulled && !x.trouble.NoLine }
+
+func (x *Host) stickAnswersLocked() bool {
+	return x.stickThere() && !x.trouble.Mute && !x.trouble.Dead
+}
+
+// speaksLocked says that Zigbee2MQTT goes on.
+func (x *Host) speaksLocked() bool { return x.running && !x.trouble.Frozen && !x.trouble.Hangs }
+
+// stickErrLocked is why a stick cannot be asked. A reset helps one that is mute.
+func (x *Host) stickErrLocked(op engine.Op) error {
+	switch {
+	case !x.stickThere():
+		return errNoStick
+	case x.trouble.Dead || x.trouble.Mute && op != engine.OpReset:
+		return errMute
+	case x.trouble.Full && (op == engine.OpLoadStick || op == engine.OpPatchStick):
+		return errFull // what is on the stick is kept on the host first
+	}
+	return nil
+}
+
+func (x *Host) freeBytes() int64 {
+	if x.trouble.Full {
+		return 0
+	}
+	return 1 << 30
+}
+
+// failedWriteLocked lets a fault named "NAME.load-stick.ignored" leave the stick as it
+// is, which reading back finds, and one named "….failing" end the writing after the
+// mark of a whole memory was taken off.
+func (x *Host) failedWriteLocked(op engine.Op) error {
+	if err := x.home.failLocked(x.name + "." + string(op) + ".ignored"); err != nil {
+		return err
+	}
+	err := x.home.failLocked(x.name + "." + string(op) + ".failing")
+	if err != nil {
+		x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
+	}
+	return err
+}
+
+func (x *Host) liveBackUpLocked() error {
+	switch {
+	case x.trouble.Full:
+		return errFull
+	case !x.stickAnswersLocked():
+		return errMute
+	}
+	x.backUpLocked()
+	return nil
+}
+
+// A broker is the MQTT broker of a home.
+type broker struct {
+	down   bool
+	wrong  bool // it keeps a bridge/state that is not so
+	online bool // what that says
+}
+
+// SetBroker takes the broker down, or brings it back with what Zigbee2MQTT says anew.
+func (h *Home) SetBroker(up bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broker = broker{down: !up}
+}
+
+// SetRetained makes the broker keep a bridge/state that is not so, until RightRetained.
+func (h *Home) SetRetained(online bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broker.wrong, h.broker.online = true, online
+}
+
+// RightRetained ends that.
+func (h *Home) RightRetained() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broker.wrong = false
+}
+
+func (h *Home) bridgeStateLocked() (engine.BridgeState, error) {
+	if h.broker.down {
+		return engine.BridgeState{}, errNoBroker
+	}
+	now := time.Now()
+	s := engine.BridgeState{Known: true, Retained: h.broker.wrong, At: now}
+	if h.broker.wrong {
+		s.Online = h.broker.online
+		return s, nil
+	}
+	for _, x := range h.hosts {
+		x.tickLocked()
+		gone := !x.running || x.trouble.Frozen
+		s.Online = s.Online || !gone || now.Before(x.willAt)
+	}
+	return s, nil
+}
+
+func (h *Home) framesPerSecond() float64 {
+	if h.FramesPerSecond == 0 {
+		return framesPerSecond
+	}
+	return h.FramesPerSecond
+}
+
+// A Cause is who started a Zigbee2MQTT.
+type Cause string
+
+const (
+	ByController Cause = ""
+	ByBoot       Cause = "boot"
+	ByManager    Cause = "service manager"
+	ByHand       Cause = "by hand"
+)
+
+// A Breach is a safety rule that was broken, and by whom.
+type Breach struct {
+	Text  string
+	Cause Cause
+}
+
+// Breaches lists what Violations does, after the first n of them.
+func (h *Home) Breaches(n int) []Breach {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if n >= len(h.violations) {
+		return nil
+	}
+	return append([]Breach(nil), h.violations[n:]...)
+}
+
+func texts(breaches []Breach) []string {
+	var out []string
+	for _, b := range breaches {
+		out = append(out, b.Text)
+	}
+	return out
+}
+
+// startBy starts Zigbee2MQTT on somebody's account.
+func (x *Host) startBy(c Cause) {
+	x.home.cause = c
+	x.startLocked()
+	x.home.cause = ByController
+}
+
+// Clone is a home of its own that is just like h, without its faults and watchers. It
+// must be made at the same time of day as the one that h lives in: see Home's clock.
+func (h *Home) Clone() *Home {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
+		Devices: h.Devices, Deaf: maps.Clone(h.Deaf), Joining: h.Joining, FramesPerSecond: h.FramesPerSecond, broker: h.broker}
+	for _, x := range h.hosts {
+		c := *x
+		c.home, c.nv = out, x.nv.Clone()
+		c.atBoot, c.links = maps.Clone(x.atBoot), maps.Clone(x.links)
+		c.loads, c.odometers = maps.Clone(x.loads), maps.Clone(x.odometers)
+		c.data, c.staging, c.previous = maps.Clone(x.data), maps.Clone(x.staging), maps.Clone(x.previous)
+		out.hosts = append(out.hosts, &c)
+	}
+	return out
+}
+
+// SetDeaf makes all devices stop answering, or answer again.
+func (h *Home) SetDeaf(yes bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.Deaf = map[zigbee.IEEE]bool{}
+	for _, d := range h.Devices {
+		h.Deaf[d.IEEE] = yes
+	}
+}
+
+// Members are the devices of the home now.
+func (h *Home) Members() []engine.BridgeDevice {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.Devices
+}
+
+// Serves says that Zigbee2MQTT runs on one host, whose stick is on air with a counter that
+// devices accept, and on no other.
+func (h *Home) Serves() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	on, x := h.onAirLocked(), h.speakerLocked()
+	return len(on) == 1 && x != nil && x.name == on[0] && h.reachesLocked(x, 0)
+}

@@ -1,0 +1,287 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/nvimage/nvimagetest"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/status"
+	"z2mha/internal/world/inmem"
+)
+
+// An event is something after which the rules are looked at.
+type event struct {
+	what    what
+	node    string    // or "bridge"
+	op      engine.Op // of opBegins and opEnds
+	err     error     // of opEnds
+	expects string    // of stickIsWritten: hash of the memory that was kept
+	entry   plan.Entry
+	gen     generation.Generation
+	event   status.Event
+	text    string
+}
+
+type what int
+
+const (
+	opBegins what = iota
+	opEnds
+	stickIsWritten // all of it is about to be
+	journaled
+	captured // a generation was put on the shelf
+	told
+	logged
+	happened // a deed was done, or taken back
+)
+
+// rules are the safety rules I1 to I8, with what must be remembered to look at them.
+type rules struct {
+	w        *World
+	oldFiles map[string]map[string]string // data of each node when the story began
+	secrets  []string
+
+	mu       sync.Mutex // guards what follows
+	wrong    []string
+	breaches int      // of inmem that were seen
+	voices   []string // who is on air, or was last
+	open     map[string]plan.Entry
+	kinds    map[string]plan.Plan
+	seen     []event // what was done since the open step began
+	noBroker time.Time
+	foreign  int // voices that others than the controller have brought on air
+}
+
+func newRules(w *World) *rules {
+	r := &rules{w: w, oldFiles: map[string]map[string]string{}, open: map[string]plan.Entry{}, kinds: map[string]plan.Plan{}, voices: w.home.OnAir()}
+	for _, n := range w.names {
+		r.oldFiles[n] = w.home.Host(n).Data()
+	}
+	key := nvimagetest.Key()
+	seed, _ := w.home.Host(w.names[0]).Stick().Seed()
+	for _, k := range [][]byte{key[:], seed[:]} {
+		r.secrets = append(r.secrets, fmt.Sprintf("%x", k), fmt.Sprintf("%X", k), strings.Trim(fmt.Sprint(k), "[]"))
+	}
+	return r
+}
+
+// after is the one function that looks at all rules, whatever has happened.
+func (r *rules) after(e event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.oneVoiceAndCounters()
+	r.oneDirection(e)
+	r.nothingLost(e)
+	r.readBack(e)
+	r.intentBeforeAct(e)
+	r.doubtMeansStay(e)
+	r.secretsStay(e)
+	if e.what == journaled {
+		r.follow(e.entry)
+	}
+}
+
+func (r *rules) break_(rule, format string, args ...any) {
+	text := fmt.Sprintf("%s %s: %s", time.Since(r.w.began).Round(time.Millisecond), rule, fmt.Sprintf(format, args...))
+	r.wrong = append(r.wrong, text)
+	r.w.log("!! %s", text)
+}
+
+func (r *rules) broken() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.wrong) > 0
+}
+
+// voice is who serves the home, or did last.
+func (r *rules) voice() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.voices[0]
+}
+
+// oneVoiceAndCounters is I1 and I2, which the medium itself watches. What a boot, a
+// service manager or a person puts on air is not the controller's doing.
+func (r *rules) oneVoiceAndCounters() {
+	for _, b := range r.w.home.Breaches(r.breaches) {
+		r.breaches++
+		if b.Cause == inmem.ByController {
+			r.break_(b.Text[9:11], "%s", b.Text[9:])
+			continue
+		}
+		r.foreign++
+		r.w.log("-- not the controller (%s): %s", b.Cause, b.Text)
+	}
+	if on := r.w.home.OnAir(); len(on) > 0 {
+		r.voices = on
+	}
+}
+
+// oneDirection is I3: what is captured comes from who is on air, or was last.
+func (r *rules) oneDirection(e event) {
+	if e.what == captured && e.gen.Usable() && !slices.Contains(r.voices, e.gen.Source) {
+		r.break_("I3", "generation %d was taken from %s, and %v serve the home", e.gen.Number, e.gen.Source, r.voices)
+	}
+}
+
+// nothingLost is I4 for sticks: what a stick holds is on the shelf before it is written
+// over. Data directories are exchanged, so the old one stays.
+func (r *rules) nothingLost(e event) {
+	if e.what == stickIsWritten && (e.expects == "" || !r.w.disk.Shelf().Has(e.expects)) {
+		r.break_("I4", "the stick of %s is written over and what it held was not kept (%q)", e.node, e.expects)
+	}
+}
+
+// proofs are the operations that show that a step did what it should: one of them, on
+// the step's node, after the step began.
+var proofs = map[plan.Act][]engine.Op{
+	plan.ActStop: {engine.OpObserve}, plan.ActFence: {engine.OpReset, engine.OpPark}, plan.ActStart: {engine.OpObserve}, plan.ActPark: {engine.OpPark, engine.OpReset},
+	plan.ActKeepStick: {engine.OpReadStick, engine.OpReadKnown}, plan.ActReadStick: {engine.OpReadStick, engine.OpReadKnown}, plan.ActLoad: {engine.OpLoadStick},
+	plan.ActActivate: {engine.OpPatchStick, engine.OpLoadStick}, plan.ActCopy: {engine.OpStage}, plan.ActFinalCopy: {engine.OpStage}, plan.ActPromote: {engine.OpPromote},
+	plan.ActDisable: {engine.OpObserve}, plan.ActProve: {engine.OpObserve}, plan.ActEnable: {},
+}
+
+// readBack is I5: a step that is done tells what was seen, and something was.
+func (r *rules) readBack(e event) {
+	switch {
+	case e.what == opEnds && e.err == nil:
+		r.seen = append(r.seen, e)
+		return
+	case e.what != journaled:
+		return
+	case e.entry.Event == plan.EventBegin || e.entry.Event == plan.EventUndoBegin:
+		r.seen = nil
+		return
+	case e.entry.Event != plan.EventDone:
+		return
+	}
+	var ev struct{ Saw []string }
+	if err := json.Unmarshal(e.entry.Data, &ev); err != nil || len(ev.Saw) == 0 {
+		r.break_("I5", "step %s is done and nothing was seen (%v)", e.entry.Step, err)
+		return
+	}
+	p := r.kinds[e.entry.Run]
+	want, known := proofs[actOf(e.entry)]
+	if !known || len(want) == 0 || p.Confirmed != "" && actOf(e.entry) == plan.ActFence {
+		return
+	}
+	if !slices.ContainsFunc(r.seen, func(s event) bool { return s.node == e.entry.Node && slices.Contains(want, s.op) }) {
+		r.break_("I5", "step %s is done and none of %v was seen to work on %s: %v", e.entry.Step, want, e.entry.Node, ev.Saw)
+	}
+}
+
+// actOf reads the act out of a step's id, such as "06-fence-attic".
+func actOf(e plan.Entry) plan.Act {
+	_, act, _ := strings.Cut(e.Step, "-")
+	return plan.Act(strings.TrimSuffix(act, "-"+e.Node))
+}
+
+// intentBeforeAct is I6: whatever changes a node does so in a step that is begun, and
+// there is one run at a time.
+func (r *rules) intentBeforeAct(e event) {
+	if e.what == opBegins && changing[e.op] && !r.stepIsOpen() {
+		r.break_("I6", "%s of %s, and no step was begun", e.op, e.node)
+	}
+	if e.what == journaled && e.entry.Event == plan.EventPlanned && len(r.open) > 0 {
+		r.break_("I6", "run %s is begun while another one is open: %v", e.entry.Run, r.open)
+	}
+}
+
+func (r *rules) stepIsOpen() bool {
+	for _, last := range r.open {
+		if last.Event == plan.EventBegin || last.Event == plan.EventUndoBegin {
+			return true
+		}
+	}
+	return false
+}
+
+// follow keeps what the journal says of the runs that are open.
+func (r *rules) follow(e plan.Entry) {
+	r.open[e.Run] = e
+	switch e.Event {
+	case plan.EventPlanned:
+		var p plan.Plan
+		if err := json.Unmarshal(e.Data, &p); err != nil {
+			r.break_("I6", "run %s has no plan: %v", e.Run, err)
+		}
+		r.kinds[e.Run] = p
+	case plan.EventEnded:
+		delete(r.open, e.Run)
+	}
+}
+
+// doubtMeansStay is I7: nothing is begun on hold, and no move away from a lost node while
+// the broker is down.
+func (r *rules) doubtMeansStay(e event) {
+	if e.what != journaled || e.entry.Event != plan.EventPlanned {
+		return
+	}
+	if hold, _ := r.w.holds.Load(home); hold.On {
+		r.break_("I7", "run %s is begun on hold", e.entry.Run)
+	}
+	var p plan.Plan
+	_ = json.Unmarshal(e.entry.Data, &p)
+	if p.Kind == plan.KindFailover && !r.noBroker.IsZero() && time.Since(r.noBroker) > 2*time.Second {
+		r.break_("I7", "run %s is begun while the broker is down", e.entry.Run)
+	}
+}
+
+// secretsStay is I8.
+func (r *rules) secretsStay(e event) {
+	texts := []string{e.text, e.event.Text, e.event.Fix, e.entry.Note, string(e.entry.Data)}
+	if e.err != nil {
+		texts = append(texts, e.err.Error())
+	}
+	for _, text := range texts {
+		for _, secret := range r.secrets {
+			if len(text) >= len(secret) && strings.Contains(text, secret) {
+				r.break_("I8", "a key is in %q", text)
+			}
+		}
+	}
+}
+
+// told is what the desk told everybody.
+func (r *rules) told(ev status.Event) {
+	r.w.log("told %s %s: %s", ev.Type, ev.Node, ev.Text)
+	r.after(event{what: told, event: ev})
+}
+
+func (r *rules) broker(up bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.noBroker = time.Time{}
+	if !up {
+		r.noBroker = time.Now()
+	}
+}
+
+func (r *rules) deed(Deed) {}
+
+// restored forgets what the controller has forgotten.
+func (r *rules) restored() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open, r.kinds = map[string]plan.Entry{}, map[string]plan.Plan{}
+}
+
+// small leaves out of a memory the entries that a home of few devices never uses, so that
+// ten thousand of them are quick to copy.
+func small(m *nvimage.Image) *nvimage.Image {
+	const keep = 12
+	for _, id := range m.IDs() {
+		if !id.IsOSAL() && id.Sub >= keep {
+			m.Delete(id)
+		}
+	}
+	return m
+}
