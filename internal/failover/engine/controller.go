@@ -20,13 +20,14 @@ type Controller struct {
 	mu         sync.Mutex
 	busy       map[string]string          // network → run id; guarded by mu
 	identities map[string]zigbee.Identity // by image on the shelf; guarded by mu
+	over       map[string]bool            // runs that have ended, which they do for good; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]zigbee.Identity{}}
+	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]zigbee.Identity{}, over: map[string]bool{}}
 }
 
 // Networks names the configured networks.
@@ -123,6 +124,9 @@ func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
 		return "", nil, err
 	}
 	for _, id := range runs {
+		if c.isOver(net, id) {
+			continue
+		}
 		entries, err := c.parts.Journal.Load(net, id)
 		if err != nil {
 			return "", nil, err
@@ -134,9 +138,23 @@ func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
 			return "", nil, err
 		case !prog.Ended():
 			return id, &prog, nil
+		default:
+			c.noteOver(net, id)
 		}
 	}
 	return "", nil, nil
+}
+
+func (c *Controller) isOver(net, run string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over[net+"/"+run]
+}
+
+func (c *Controller) noteOver(net, run string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over[net+"/"+run] = true
 }
 
 // Close releases the nodes' connections.

@@ -22,6 +22,7 @@ var errDied = errors.New("the controller has died")
 // after its death reaches nobody.
 type controller struct {
 	w      *World
+	number int
 	desk   *desk.Desk
 	engine *engine.Controller
 	cancel context.CancelFunc
@@ -37,7 +38,8 @@ func (w *World) boot() {
 		return
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c := &controller{w: w, cancel: cancel, gone: make(chan struct{})}
+	w.started++
+	c := &controller{w: w, number: w.started, cancel: cancel, gone: make(chan struct{})}
 	log := slog.New(w.logs())
 	c.engine = engine.New(engine.Parts{
 		Networks: []engine.Network{{Name: home, Nodes: c.nodes(), Bridge: bridge{w.home.Bridge(), c}, Timing: plan.DefaultTiming()}},

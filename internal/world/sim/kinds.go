@@ -74,6 +74,7 @@ type kind struct {
 	Kind
 	weight int
 	lasts  time.Duration // at most; 0: it happens at once
+	asks   bool          // the controller is asked for something
 	do     func(w *World, d Deed)
 }
 
@@ -97,53 +98,53 @@ func set(kinds ...Kind) map[Kind]bool {
 
 func init() {
 	kinds = []kind{
-		{HostPowerLoss, 6, 8 * time.Minute, (*World).losePower},
-		{HostHangs, 6, 5 * time.Minute, trouble(func(t *inmem.Trouble, on bool) { t.Frozen = on })},
-		{HostSlow, 4, 5 * time.Minute, (*World).slowDown},
-		{ProcessKilled, 8, 0, (*World).killProcess},
-		{ProcessHangs, 5, 5 * time.Minute, trouble(func(t *inmem.Trouble, on bool) { t.Hangs = on })},
-		{SerialLost, 5, 5 * time.Minute, trouble(func(t *inmem.Trouble, on bool) { t.NoLine = on })},
-		{RadioDead, 5, 0, trouble(func(t *inmem.Trouble, on bool) { t.Mute = on })},
-		{StickDead, 3, 0, trouble(func(t *inmem.Trouble, on bool) { t.Dead = on })},
-		{TornWrite, 4, 10 * time.Minute, writing("torn")},
-		{IgnoredWrite, 4, 10 * time.Minute, writing("ignored")},
-		{FailingWrite, 4, 10 * time.Minute, writing("failing")},
-		{LostWrite, 4, 10 * time.Minute, writing("lost")},
-		{StaleFiles, 3, 6 * time.Minute, (*World).staleFiles},
-		{CutFiles, 3, 6 * time.Minute, (*World).cutFiles},
-		{HostDiskFull, 4, 6 * time.Minute, trouble(func(t *inmem.Trouble, on bool) { t.Full = on })},
-		{RefusedSSH, 5, 5 * time.Minute, (*World).line},
-		{HalfOpenSSH, 5, 5 * time.Minute, (*World).line},
-		{OneWaySSH, 5, 3 * time.Minute, (*World).line},
-		{BrokerDown, 5, 5 * time.Minute, (*World).brokerDown},
-		{BrokerRestarts, 4, 5 * time.Second, (*World).brokerDown},
-		{BrokerGarbage, 4, 5 * time.Minute, (*World).brokerGarbage},
-		{ClockSteps, 3, 0, (*World).stepClock},
-		{DevicesDeaf, 3, 5 * time.Minute, (*World).deafen},
-		{DeviceJoins, 6, 0, (*World).join},
-		{DeviceLeaves, 5, 0, (*World).leave},
-		{StickPulled, 5, 6 * time.Minute, trouble(func(t *inmem.Trouble, on bool) { t.Pulled = on })},
-		{HouseDark, 4, 0, (*World).houseDark},
-		{ControllerDiskFull, 4, 4 * time.Minute, (*World).fillDisk},
-		{ControllerPauses, 4, 4 * time.Minute, (*World).pause},
-		{ControllerKilled, 4, 2 * time.Minute, (*World).killController},
-		{DiesBeforeLine, 4, time.Minute, dies("journal", false)},
-		{DiesAfterLine, 4, time.Minute, dies("journal", true)},
-		{DiesBeforeAct, 4, time.Minute, dies("act", false)},
-		{DiesAfterAct, 4, time.Minute, dies("act", true)},
-		{ControllerBackedUp, 3, 0, func(w *World, _ Deed) { w.backup = w.disk.Snapshot() }},
-		{ControllerRestored, 3, 0, (*World).restore},
-		{AsksTwice, 3, 0, (*World).askTwice},
-		{AsksContrary, 4, 0, (*World).askContrary},
-		{AsksSwitchover, 14, 0, (*World).askSwitchover},
-		{AsksSync, 3, 0, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Sync}) }},
-		{AsksStop, 3, 0, func(w *World, d Deed) { w.ask(desk.Request{Verb: desk.Stop, To: d.Node}) }},
-		{AsksStart, 3, 0, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Start}) }},
-		{AsksFailover, 8, 0, (*World).askFailover},
-		{AsksFailoverNow, 3, 0, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Failover, By: "Owner"}) }},
-		{AsksSeed, 2, 0, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Seed}) }},
-		{AsksHold, 4, 6 * time.Minute, (*World).askHold},
-		{StartedByHand, 1, 0, (*World).startByHand},
+		{HostPowerLoss, 6, 8 * time.Minute, false, (*World).losePower},
+		{HostHangs, 6, 5 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Frozen = on })},
+		{HostSlow, 4, 5 * time.Minute, false, (*World).slowDown},
+		{ProcessKilled, 8, 0, false, (*World).killProcess},
+		{ProcessHangs, 5, 5 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Hangs = on })},
+		{SerialLost, 5, 5 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.NoLine = on })},
+		{RadioDead, 5, 0, false, trouble(func(t *inmem.Trouble, on bool) { t.Mute = on })},
+		{StickDead, 3, 0, false, trouble(func(t *inmem.Trouble, on bool) { t.Dead = on })},
+		{TornWrite, 4, 10 * time.Minute, false, writing("torn")},
+		{IgnoredWrite, 4, 10 * time.Minute, false, writing("ignored")},
+		{FailingWrite, 4, 10 * time.Minute, false, writing("failing")},
+		{LostWrite, 4, 10 * time.Minute, false, writing("lost")},
+		{StaleFiles, 3, 6 * time.Minute, false, (*World).staleFiles},
+		{CutFiles, 3, 6 * time.Minute, false, (*World).cutFiles},
+		{HostDiskFull, 4, 6 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Full = on })},
+		{RefusedSSH, 5, 5 * time.Minute, false, (*World).line},
+		{HalfOpenSSH, 5, 5 * time.Minute, false, (*World).line},
+		{OneWaySSH, 5, 3 * time.Minute, false, (*World).line},
+		{BrokerDown, 5, 5 * time.Minute, false, (*World).brokerDown},
+		{BrokerRestarts, 4, 5 * time.Second, false, (*World).brokerDown},
+		{BrokerGarbage, 4, 5 * time.Minute, false, (*World).brokerGarbage},
+		{ClockSteps, 3, 0, false, (*World).stepClock},
+		{DevicesDeaf, 3, 5 * time.Minute, false, (*World).deafen},
+		{DeviceJoins, 6, 0, false, (*World).join},
+		{DeviceLeaves, 5, 0, false, (*World).leave},
+		{StickPulled, 5, 6 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Pulled = on })},
+		{HouseDark, 4, 0, false, (*World).houseDark},
+		{ControllerDiskFull, 4, 4 * time.Minute, false, (*World).fillDisk},
+		{ControllerPauses, 4, 4 * time.Minute, false, (*World).pause},
+		{ControllerKilled, 4, 2 * time.Minute, false, (*World).killController},
+		{DiesBeforeLine, 4, time.Minute, false, dies("journal", false)},
+		{DiesAfterLine, 4, time.Minute, false, dies("journal", true)},
+		{DiesBeforeAct, 4, time.Minute, false, dies("act", false)},
+		{DiesAfterAct, 4, time.Minute, false, dies("act", true)},
+		{ControllerBackedUp, 3, 0, false, func(w *World, _ Deed) { w.backup = w.disk.Snapshot() }},
+		{ControllerRestored, 3, 0, false, (*World).restore},
+		{AsksTwice, 3, 0, true, (*World).askTwice},
+		{AsksContrary, 4, 0, true, (*World).askContrary},
+		{AsksSwitchover, 14, 0, true, (*World).askSwitchover},
+		{AsksSync, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Sync}) }},
+		{AsksStop, 3, 0, true, func(w *World, d Deed) { w.ask(desk.Request{Verb: desk.Stop, To: d.Node}) }},
+		{AsksStart, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Start}) }},
+		{AsksFailover, 8, 0, true, (*World).askFailover},
+		{AsksFailoverNow, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Failover, By: "Owner"}) }},
+		{AsksSeed, 2, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Seed}) }},
+		{AsksHold, 4, 6 * time.Minute, true, (*World).askHold},
+		{StartedByHand, 1, 0, false, (*World).startByHand},
 	}
 	for _, k := range kinds {
 		totalWeight += k.weight
@@ -400,6 +401,8 @@ func (w *World) startByHand(d Deed) {
 func (w *World) ask(r desk.Request) {
 	w.mu.Lock()
 	c := w.now
+	w.asked++
+	order := time.Duration(w.asked) * time.Microsecond
 	w.mu.Unlock()
 	if c == nil {
 		return
@@ -408,6 +411,7 @@ func (w *World) ask(r desk.Request) {
 		r.By = "Owner"
 	}
 	w.processes.Go(func() {
+		time.Sleep(order) // of two that ask at once, the same one is always first
 		select {
 		case <-c.desk.Ready():
 		case <-c.gone:

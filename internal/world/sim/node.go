@@ -60,7 +60,7 @@ func (n *node) do(ctx context.Context, op engine.Op, act func() error) error {
 	if changing[op] {
 		n.c.explode("act", false)
 	}
-	if err := w.reach(ctx, name, op); err != nil {
+	if err := n.c.reach(ctx, name, op); err != nil {
 		return err
 	}
 	if n.c.died.Load() {
@@ -182,7 +182,7 @@ func (b bridge) do(ctx context.Context, op string, act func() error) error {
 	if err := b.c.enter(ctx); err != nil {
 		return err
 	}
-	if err := sleep(ctx, b.c.w.jitter("bridge", 80*time.Millisecond)); err != nil {
+	if err := sleep(ctx, b.c.jitter("", 80*time.Millisecond)); err != nil {
 		return err
 	}
 	err := act()

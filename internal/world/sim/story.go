@@ -52,8 +52,26 @@ func Draw(seed uint64) Story {
 	for range 2 + r.IntN(7) {
 		s.Deeds = append(s.Deeds, draw(r, s, long))
 	}
+	gather(r, s.Deeds)
 	slices.SortStableFunc(s.Deeds, func(a, b Deed) int { return int(a.At - b.At) })
 	return s
+}
+
+// gather moves faults to where something is being done: most would meet a quiet home
+// otherwise.
+func gather(r *rand.Rand, deeds []Deed) {
+	var asked []Deed
+	for _, d := range deeds {
+		if kindOf(d.Kind).asks {
+			asked = append(asked, d)
+		}
+	}
+	for i, d := range deeds {
+		if kindOf(d.Kind).asks || len(asked) == 0 || r.IntN(3) == 0 {
+			continue
+		}
+		deeds[i].At = asked[r.IntN(len(asked))].At + time.Duration(r.Int64N(int64(50*time.Second))).Round(time.Millisecond)
+	}
 }
 
 func draw(r *rand.Rand, s Story, long time.Duration) Deed {

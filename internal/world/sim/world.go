@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +54,9 @@ type World struct {
 	writes   map[string]writeFault // the next write to a stick, by node
 	unmet    map[ail]bool          // faults that nothing has met yet
 	coverage map[Kind]int
-	chance   map[string]*rand.Rand
+	chance   map[chance]*rand.Rand
+	started  int           // controllers
+	asked    int           // requests
 	backup   *inmem.Stores // of the controller's disk
 	agenda   []task
 	deeds    int
@@ -89,10 +92,7 @@ func newWorld(s Story, logged bool) *World {
 func (w *World) restart() {
 	w.began = time.Now()
 	w.ails, w.writes, w.unmet, w.coverage = map[ail]time.Duration{}, map[string]writeFault{}, map[ail]bool{}, map[Kind]int{}
-	w.chance = map[string]*rand.Rand{}
-	for i, name := range append([]string{"bridge"}, w.names...) {
-		w.chance[name] = rand.New(rand.NewPCG(w.story.Seed, uint64(i)))
-	}
+	w.chance = map[chance]*rand.Rand{}
 	w.home.FramesPerSecond = w.story.Frames
 	w.home.SetFault(w.writeFails)
 	w.backup = w.disk.Snapshot()
@@ -134,12 +134,22 @@ func (h *logHandler) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// jitter is about d, never twice the same, so that what happens at once happens in the
-// same order each time.
-func (w *World) jitter(who string, d time.Duration) time.Duration {
+// A chance is whose luck it is: each controller has one of its own with each node, and with
+// the broker as node 0. So what happens at once happens in the same order each time.
+type chance struct{ controller, node int }
+
+// jitter is about d, never twice the same.
+func (c *controller) jitter(who string, d time.Duration) time.Duration {
+	w := c.w
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return d/2 + time.Duration(w.chance[who].Int64N(int64(d)))
+	key := chance{c.number, slices.Index(w.names, who) + 1}
+	r := w.chance[key]
+	if r == nil {
+		r = rand.New(rand.NewPCG(w.story.Seed, uint64(key.controller*8+key.node)))
+		w.chance[key] = r
+	}
+	return d/2 + time.Duration(r.Int64N(int64(d)))
 }
 
 func (w *World) pausedFor() time.Duration {
@@ -183,12 +193,13 @@ func (w *World) ailing(kind Kind, node string) (time.Duration, bool) {
 }
 
 // reach carries a request to a host.
-func (w *World) reach(ctx context.Context, name string, op engine.Op) error {
+func (c *controller) reach(ctx context.Context, name string, op engine.Op) error {
+	w := c.w
 	takes := latencies[op]
 	if takes == 0 {
 		takes = 100 * time.Millisecond
 	}
-	takes = w.jitter(name, takes)
+	takes = c.jitter(name, takes)
 	if more, slow := w.ailing(HostSlow, name); slow {
 		takes += more
 	}
