@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -170,6 +171,7 @@ func (d *Desk) mayBegin(f *dossier, r Request) error {
 		return refuse("the controller is still starting", "ask again in a moment")
 	case f.closed:
 		return refuse("the controller is stopping", "ask again when it runs")
+	case broken.IgnoresHold && f.job == nil:
 	case f.holdErr != nil:
 		return refuse("whether the network is on hold cannot be read, so it counts as held: "+f.holdErr.Error(), "release the hold first")
 	case f.hold.On:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -71,6 +72,10 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 
 // capture reads the active's data, and gives it a number when it is what it should be.
 func (e *execution) capture(ctx context.Context, g generation.Generation) (generation.Generation, error) {
+	if broken.CapturesStandby {
+		e.plan.From, e.plan.To = e.plan.To, e.plan.From
+		defer func() { e.plan.From, e.plan.To = e.plan.To, e.plan.From }()
+	}
 	from, err := e.net.node(e.plan.From)
 	if err != nil {
 		return g, err
@@ -80,7 +85,7 @@ func (e *execution) capture(ctx context.Context, g generation.Generation) (gener
 		return g, err
 	}
 	g.Source, g.Reason, g.At = e.plan.From, string(e.plan.Kind), time.Now()
-	if why := e.unlikeBefore(got.Summary); len(why) > 0 {
+	if why := e.unlikeBefore(got.Summary); len(why) > 0 && !broken.CapturesStandby {
 		return g, refusedCapture(e.plan.From, 0, why)
 	}
 	g, err = e.c.take(e.net, g, got, e.plan.Accept)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -113,6 +114,9 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, error) {
 	var saw []string
 	for _, name := range e.net.without(speaker) {
+		if broken.StartsUnfenced && name == e.plan.From || broken.TrustsOthers && name != e.plan.From {
+			continue
+		}
 		x, err := e.net.node(name)
 		if err != nil {
 			return nil, err

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -103,7 +104,7 @@ func (c *Controller) occupy(net, what string) (release func(), err error) {
 }
 
 func (c *Controller) notHeld(net, what string) error {
-	if c.parts.Held == nil {
+	if c.parts.Held == nil || broken.IgnoresHold {
 		return nil
 	}
 	who, err := c.parts.Held(net)

@@ -123,6 +123,10 @@ func (w *World) person() (did string) {
 		w.ask(desk.Request{Verb: desk.Start, AcceptChange: true})
 		return "asked for a start: " + reasons(n)
 	}
+	if n.Run == nil && len(running) == 1 && !w.home.Serves() { // devices have heard a higher counter
+		w.ask(desk.Request{Verb: desk.Switchover, To: w.who(Deed{Node: "stand-by"}), AcceptChange: true})
+		return "asked for a switchover: " + reasons(n)
+	}
 	return "only waited: " + reasons(n)
 }
 

@@ -46,6 +46,7 @@ const (
 	StickPulled    Kind = "person pulls a stick"
 	HouseDark      Kind = "power cut in the house"
 	StartedByHand  Kind = "person starts a node by hand"
+	StartedWrongly Kind = "person starts the wrong node for a while"
 
 	ControllerDiskFull Kind = "disk of the controller is full"
 	ControllerPauses   Kind = "controller stands still"
@@ -144,6 +145,7 @@ func init() {
 		{AsksFailoverNow, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Failover, By: "Owner"}) }},
 		{AsksSeed, 2, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Seed}) }},
 		{AsksHold, 4, 6 * time.Minute, true, (*World).askHold},
+		{StartedWrongly, 2, 2 * time.Minute, false, (*World).startWrongly},
 		{StartedByHand, 1, 0, false, (*World).startByHand},
 	}
 	for _, k := range kinds {
@@ -395,6 +397,17 @@ func (w *World) startByHand(d Deed) {
 	}
 	w.count(d.Kind)
 	x.SetRunning(true)
+}
+
+// startWrongly is a person who starts a stand-by, and ends it again. Its stick stays on air.
+func (w *World) startWrongly(d Deed) {
+	x := w.home.Host(d.Node)
+	if w.rules.voice() == d.Node || x.Running() || x.Stick().Resumable() != nil {
+		return
+	}
+	w.count(d.Kind)
+	x.SetRunning(true)
+	w.later(d.Lasts, func() { x.SetRunning(false) })
 }
 
 // ask asks the desk that runs now, and does not wait for the answer.

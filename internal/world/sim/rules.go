@@ -10,6 +10,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/plan"
@@ -57,7 +58,8 @@ type rules struct {
 	kinds    map[string]plan.Plan
 	seen     []event // what was done since the open step began
 	noBroker time.Time
-	foreign  int // voices that others than the controller have brought on air
+	last     generation.Generation // that was accepted
+	foreign  int                   // voices that others than the controller have brought on air
 }
 
 func newRules(w *World) *rules {
@@ -65,6 +67,7 @@ func newRules(w *World) *rules {
 	for _, n := range w.names {
 		r.oldFiles[n] = w.home.Host(n).Data()
 	}
+	r.last, _ = w.disk.Shelf().Latest(home)
 	key := nvimagetest.Key()
 	seed, _ := w.home.Host(w.names[0]).Stick().Seed()
 	for _, k := range [][]byte{key[:], seed[:]} {
@@ -80,6 +83,7 @@ func (r *rules) after(e event) {
 	r.oneVoiceAndCounters()
 	r.oneDirection(e)
 	r.nothingLost(e)
+	r.nothingShrinks(e)
 	r.readBack(e)
 	r.intentBeforeAct(e)
 	r.doubtMeansStay(e)
@@ -129,6 +133,24 @@ func (r *rules) oneVoiceAndCounters() {
 func (r *rules) oneDirection(e event) {
 	if e.what == captured && e.gen.Usable() && !slices.Contains(r.voices, e.gen.Source) {
 		r.break_("I3", "generation %d was taken from %s, and %v serve the home", e.gen.Number, e.gen.Source, r.voices)
+	}
+}
+
+// nothingShrinks is I4 for generations: one that is accepted by itself has every device
+// that the one before had and that is still there.
+func (r *rules) nothingShrinks(e event) {
+	if e.what != captured || len(e.gen.Refused) > 0 {
+		return
+	}
+	was := r.last
+	r.last = e.gen
+	has := func(in []generation.Member, d zigbee.IEEE) bool {
+		return slices.ContainsFunc(in, func(m generation.Member) bool { return m.IEEE == d })
+	}
+	for _, d := range r.w.home.Members() {
+		if has(was.Summary.Members, d.IEEE) && !has(e.gen.Summary.Members, d.IEEE) {
+			r.break_("I4", "generation %d lacks %s, which is still there", e.gen.Number, d.FriendlyName)
+		}
 	}
 }
 
@@ -271,6 +293,7 @@ func (r *rules) deed(Deed) {}
 func (r *rules) restored() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.last = generation.Generation{}
 	r.open, r.kinds = map[string]plan.Entry{}, map[string]plan.Plan{}
 }
 

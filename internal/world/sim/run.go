@@ -36,7 +36,7 @@ func Run(t *testing.T, seed uint64, o Options) Result { return Live(t, Draw(seed
 
 // Live lives a story.
 func Live(t *testing.T, s Story, o Options) (out Result) {
-	prepare(t)
+	Prepare(t)
 	synctest.Test(t, func(*testing.T) {
 		time.Sleep(preparedFor)
 		w := newWorld(s, o.Log)
@@ -86,7 +86,8 @@ type preparedHome struct {
 	disk *inmem.Stores
 }
 
-func prepare(t *testing.T) {
+// Prepare makes the homes in which stories begin; Live does it when nobody else has.
+func Prepare(t *testing.T) {
 	prepareOnce.Do(func() {
 		for _, n := range []int{2, 3} {
 			synctest.Test(t, func(t *testing.T) { ready[n] = makeHome(t, n) })
