@@ -79,7 +79,7 @@ var (
 	ready       = map[int]preparedHome{}
 )
 
-const preparedFor = 12 * time.Minute
+const preparedFor = 45 * time.Minute
 
 type preparedHome struct {
 	home *inmem.Home
@@ -117,7 +117,7 @@ func makeHome(t *testing.T, nodes int) preparedHome {
 	if _, err := c.desk.Ask(t.Context(), desk.Request{Verb: desk.Seed, By: "Owner"}); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(8 * time.Minute)
+	time.Sleep(40 * time.Minute) // long enough for a rate to be measured
 	n := c.desk.Networks()[0]
 	w.end()
 	if n.Protection != status.Protected || w.rules.broken() {
