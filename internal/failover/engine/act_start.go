@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,11 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	look := meanwhile(func() (network.Observation, error) { return x.Observe(ctx) })
 	saw, err := e.onlyVoice(ctx, s.Node)
-	if err != nil {
-		return nil, err
-	}
-	o, err := x.Observe(ctx)
-	if err == nil && !o.Active() {
-		o, err = e.startTarget(ctx, x)
+	o, lookErr := look()
+	if err = cmp.Or(err, lookErr); err == nil && !o.Active() {
+		o, err = e.startTarget(ctx, x, o)
 	}
 	if err != nil {
 		return nil, err
@@ -35,7 +34,7 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	return append(saw, fmt.Sprintf("%s holds %s", o.TTYHolders[0], o.TTY)), nil
 }
 
-func (e *execution) startTarget(ctx context.Context, x Node) (network.Observation, error) {
+func (e *execution) startTarget(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if err := e.stillFresh(); err != nil {
 		return network.Observation{}, err
 	}
@@ -43,7 +42,7 @@ func (e *execution) startTarget(ctx context.Context, x Node) (network.Observatio
 		return network.Observation{}, err
 	}
 	e.facts.Started = time.Now()
-	return e.startService(ctx, x)
+	return e.startStopped(ctx, x, o)
 }
 
 // stillFresh says that the counters were chosen for about now. A stick that goes on with
@@ -86,10 +85,15 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 	if err != nil || o.Active() {
 		return o, err
 	}
+	return e.startStopped(ctx, x, o)
+}
+
+// startStopped starts Zigbee2MQTT on a node that was seen as o just now.
+func (e *execution) startStopped(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if o.Runs() {
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
-	err = e.remember(func(r *network.Record) {
+	err := e.remember(func(r *network.Record) {
 		delete(r.Silent, x.Name())
 		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with

@@ -180,6 +180,9 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 	began := time.Now()
 	o, err := x.Observe(ctx)
 	v.Took = time.Since(began)
+	if err == nil && o.OnlyOurs() {
+		o, err = pastOurs(ctx, x)
+	}
 	if err != nil {
 		v.Err = err
 		return v
@@ -195,6 +198,20 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 		}
 	}
 	return v
+}
+
+// oursPatience is how long a look waits for our own helper, which an earlier look that was
+// cut short has left: it ends by itself, and is no reason to refuse anything.
+const oursPatience = 10 * time.Second
+
+func pastOurs(ctx context.Context, x Node) (network.Observation, error) {
+	waiting, cancel := context.WithTimeout(ctx, oursPatience)
+	defer cancel()
+	o, err := lookPastHelper(waiting, x)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return x.Observe(ctx)
+	}
+	return o, err
 }
 
 func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {
