@@ -111,8 +111,7 @@ func (c *Controller) planSwitchover(ctx context.Context, n *Network, r Request) 
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	in.AnyRevision = in.AnyRevision || copiesNothing(p)
-	return p, readiness.Assess(in).Refusal(what)
+	return p, readiness.Assess(forPlan(in, p)).Refusal(what)
 }
 
 // way chooses how the network moves.
@@ -128,9 +127,13 @@ func (c *Controller) way(n *Network, active string, r Request, to string) (plan.
 	return plan.FastSwitchover(n.Name, active, to, others, n.Timing), nil
 }
 
-// copiesNothing says that a plan brings no memory of one stick onto another, so that their
-// firmware may differ.
-func copiesNothing(p plan.Plan) bool { return p.Yield || p.Fast }
+// forPlan is what an assessment must know of the plan. One that brings the memory of one
+// stick onto another needs the same firmware on both.
+func forPlan(in readiness.Input, p plan.Plan) readiness.Input {
+	in.Copies = !p.Fast && !p.Yield
+	in.AnyRevision = in.AnyRevision || p.Yield
+	return in
+}
 
 // warmth says that a stick is known to hold the network. Whether it still does, and what
 // it lacks, the run finds out before the home is without Zigbee.
