@@ -26,16 +26,17 @@ var rules = []Rule{
 	{"stranger", "Somebody who is none of the nodes speaks on the base topic: a person is asked.", Ask, stranger},
 	{"another serves", "Another node serves than the one on record: Zigbee works, nothing is touched, and a person is asked.", Ask, otherServes},
 	{"nothing on record", "Without a record of who was active last, nobody is started and nothing moves.", Ask, nothingOnRecord},
+	{"late last will", "A last will of an old connection that came too late is put right, on fresh evidence of the active node.", Correct, lateLastWill},
 	{"look", "What can still be asked is asked before anything is concluded: Zigbee2MQTT, then devices, then the stick.", Look, look},
 	{"only our way is gone", "A host that cannot be reached while its Zigbee2MQTT answers has no trouble: Zigbee works, it is our way to the host that does not.", Nothing, onlyOurWay},
 	{"stopped on purpose", "What a person has stopped stays stopped.", Nothing, stoppedOnPurpose},
-	{"late last will", "A last will of an old connection that came too late is put right, on fresh evidence of the active node.", Correct, lateLastWill},
 	{"starting", "Zigbee2MQTT that starts is given two minutes, and three in all when it has begun again and again.", Wait, starting},
 	{"service manager", "A service manager that starts Zigbee2MQTT again by itself is waited for.", Wait, respawn},
 	{"settle", "The evidence must be the same for a moment, at two looks or more.", Wait, settle},
-	{"cold start", "Nobody is active and all others were proven in HOLD: the node that was active last is started again, with raised counters; the cool-down does not matter.", ColdStart, coldStart},
+	{"cold start", "Nobody is active and all others were proven in HOLD: the node that was active last is started again, with raised counters; the cool-down does not matter. What broke under our eyes is repaired in place first.", ColdStart, coldStart},
 	{"repair", "Repair in place comes first: a mute stick is reset, the service is restarted, once, and a few times an hour at most.", Repair, repair},
 	{"confirm", "Before a failover the trouble must have lasted for the confirm time.", Wait, confirm},
+	{"start again", "When nobody may take over, and nobody is active, the node that was active last is cold started instead.", ColdStart, startAgain},
 	{"cool-down", "After an automatic failover there is no other one during the cool-down, unless a person has acknowledged it.", Ask, coolDown},
 	{"daily cap", "There are only so many automatic failovers a day.", Ask, dailyCap},
 	{"stand-by", "Only a ready stand-by takes over: warm before cold, the freshest generation first, then the order of the configuration.", Ask, standby},
@@ -65,8 +66,11 @@ func stay(reasons ...string) (Decision, bool) {
 	return Decision{Action: Nothing, Reasons: reasons}, true
 }
 
-// wait decides to look again, at the latest when d has passed since start.
+// wait decides to look again, at the latest at a time; one that is past is the next look.
 func (s *situation) wait(until time.Time, reasons ...string) (Decision, bool) {
+	if health.Age(s.now, until) >= 0 {
+		until = time.Time{}
+	}
 	return Decision{Action: Wait, Node: s.trouble.Node, Reasons: reasons, Again: until}, true
 }
 
@@ -190,6 +194,9 @@ func nothingOnRecord(s *situation) (Decision, bool) {
 	c := s.find(health.NothingOnRecord)
 	if c.Kind == "" {
 		return pass("")
+	}
+	if serves := s.find(health.Healthy, health.Unproven, health.Starting); serves.Kind != "" {
+		return stay(append(c.Evidence, serves.Evidence...)...)
 	}
 	return ask("", "", Question{ID: "record", Text: "It is not on record which node serves the home.",
 		Fix: "Start Zigbee2MQTT by hand on the node whose devices are paired; it is recognised by itself."},

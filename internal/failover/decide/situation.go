@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"z2mha/internal/failover/health"
 )
@@ -119,6 +120,33 @@ func (s *situation) finish(d Decision) Decision {
 			continue
 		}
 		d.Not = append(d.Not, s.notDone(a, d))
+	}
+	return legible(d)
+}
+
+// legible replaces each byte that is no text, as a program on a host may have said it, by
+// the sign for that. Stored and read again, the decision is then the same.
+func legible(d Decision) Decision {
+	texts := []*string{&d.Node, &d.To}
+	if d.Question != nil {
+		texts = append(texts, &d.Question.ID, &d.Question.Text, &d.Question.Fix)
+	}
+	for i := range d.Reasons {
+		texts = append(texts, &d.Reasons[i])
+	}
+	for i := range d.Not {
+		texts = append(texts, &d.Not[i].Node, &d.Not[i].To, &d.Not[i].Why)
+	}
+	for i := range d.Conditions {
+		texts = append(texts, &d.Conditions[i].Node)
+		for j := range d.Conditions[i].Evidence {
+			texts = append(texts, &d.Conditions[i].Evidence[j])
+		}
+	}
+	for _, t := range texts {
+		if !utf8.ValidString(*t) {
+			*t = string([]rune(*t))
+		}
 	}
 	return d
 }

@@ -18,6 +18,7 @@ const (
 	// lasting is how long a repair must have held to be worth another one.
 	lasting = 5 * time.Minute
 	minimum = 2 // looks that must agree
+	starts  = 2 // cold starts within an hour
 )
 
 func starting(s *situation) (Decision, bool) {
@@ -44,28 +45,54 @@ func settle(s *situation) (Decision, bool) {
 }
 
 // coldStart is for a home in which nobody serves, and nobody has served under our eyes: a
-// power cut, or a run that ended in silence. What breaks under our eyes is repaired first.
+// power cut, or a run that ended in silence.
 func coldStart(s *situation) (Decision, bool) {
+	if why := s.mayNotStart(); why != "" {
+		return pass("%s", why)
+	}
+	if s.served() {
+		return pass("%s served until just now, so it is repaired in place, or another node takes over", s.active())
+	}
+	return s.start("every other stick is silent")
+}
+
+// startAgain is for a home in which nobody may take over.
+func startAgain(s *situation) (Decision, bool) {
+	if s.mayNotStart() != "" {
+		return pass("")
+	}
+	for _, stops := range []func(*situation) (Decision, bool){coolDown, dailyCap, standby, oneVoice, fence} {
+		if d, decided := stops(s); decided {
+			return s.start("nobody may take over (" + d.Reasons[0] + ")")
+		}
+	}
+	return pass("")
+}
+
+// mayNotStart is what speaks against a cold start, "" when nothing does.
+func (s *situation) mayNotStart() string {
 	n := s.active()
 	switch {
 	case s.trouble.Kind == "":
-		return pass("%s", s.serving())
+		return s.serving()
 	case !s.is(health.NoneActive) || s.trouble.Kind != health.ProcessGone:
-		return pass("it is not so that nobody is active and the active node can be asked: %s", s.wrong())
+		return "it is not so that nobody is active and the node that was can be asked: " + s.wrong()
 	}
 	if why := s.aloud(n, ""); why != "" {
-		return pass("%s", why)
+		return why
 	}
 	if t, bad := s.failed(ColdStart, n, retry); bad {
-		return pass("it was tried %s: %s", s.ago(t.At), t.Why)
+		return fmt.Sprintf("it was tried %s: %s", s.ago(t.At), t.Why)
 	}
-	if k := s.within(s.State.Starts, time.Hour); k >= s.Policy.Repairs {
-		return pass("%s was cold started %s within the hour, which is as often as is allowed", n, times(k))
+	if k := s.within(s.State.Starts, time.Hour); k >= starts {
+		return fmt.Sprintf("%s was cold started %s within the hour, which is as often as is allowed", n, times(k))
 	}
-	if s.served() && s.mayRepair() == "" {
-		return pass("%s served until just now, so it is repaired in place", n)
-	}
-	d := Decision{Action: ColdStart, Node: n, Reasons: append(reason("nobody is active, every other stick is silent, and %s was active last", n), s.find(health.NoneActive).Evidence...)}
+	return ""
+}
+
+func (s *situation) start(why string) (Decision, bool) {
+	n := s.active()
+	d := Decision{Action: ColdStart, Node: n, Reasons: append(reason("nobody is active, %s, and %s was active last", why, n), s.find(health.NoneActive).Evidence...)}
 	return s.act(d, fmt.Sprintf("Press “Start %s” on the page, or run `z2mha start %s`.", n, n))
 }
 

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -21,7 +22,7 @@ func (p picture) active() []Condition {
 	if s := p.speaking(); len(s) == 1 {
 		n = s[0]
 	}
-	if n.Name == "" {
+	if !slices.ContainsFunc(p.Nodes, func(known Node) bool { return known.Name == n.Name }) {
 		return nil
 	}
 	sight := n.Sight(p.Now)
@@ -44,6 +45,8 @@ func (p picture) active() []Condition {
 func (p picture) lost(n Node) []Condition {
 	sight := n.Sight(p.Now)
 	switch other := p.Bridge.Node; {
+	case !p.Broker.Connected:
+		return one(NotKnown, n.Name, sight, p.noBroker())
 	case p.bridge.speaks() && other != "" && other != n.Name && after(p.Bridge.Spoke, n.FailingSince):
 		return one(NotKnown, n.Name, sight, fmt.Sprintf("somebody answered over MQTT %s with the mark of %s", Ago(p.Now, p.Bridge.Spoke), other))
 	case p.bridge.speaks():
@@ -69,7 +72,7 @@ func (p picture) serves(n Node) []Condition {
 	switch {
 	case n.Stance(p.Now) == Begins:
 		return one(Starting, n.Name, sight, p.bridge.says)
-	case p.bridge.tone == offline && p.Bridge.Unanswered.IsZero(), p.bridge.tone == unheard, young && !p.bridge.speaks():
+	case p.bridge.tone == offline && !p.owesLong(), p.bridge.tone == unheard, young && !p.bridge.speaks():
 		// "Offline" alone may be the last will of an old connection: it must be asked.
 		return one(Starting, n.Name, sight, p.bridge.says)
 	case !p.Broker.Connected:
@@ -80,6 +83,11 @@ func (p picture) serves(n Node) []Condition {
 		return one(BridgeSilent, n.Name, sight, p.bridge.says)
 	}
 	return p.radio(n)
+}
+
+// owesLong says that it was asked, and long enough ago.
+func (p picture) owesLong() bool {
+	return !p.Bridge.Unanswered.IsZero() && Age(p.Now, p.Bridge.Unanswered) >= Patience
 }
 
 // radio: Zigbee2MQTT runs and answers.
@@ -94,10 +102,11 @@ func (p picture) radio(n Node) []Condition {
 	return one(Unproven, n.Name, append([]string{sight, p.bridge.says, heard}, p.asked()...)...)
 }
 
-// mute: the stick was asked, and asked once more, and nothing came of either.
+// mute: the stick was asked and has not answered for a while, nor was a device heard
+// through it.
 func (p picture) mute() bool {
 	r := p.Radio
-	return !r.StickSilent.IsZero() && after(r.StickAsked, r.StickSilent) && !after(r.Heard, r.StickSilent) && !after(r.StickAnswered, r.StickSilent)
+	return !r.StickSilent.IsZero() && Age(p.Now, r.StickSilent) >= again && !after(r.Heard, r.StickSilent) && !after(r.StickAnswered, r.StickSilent)
 }
 
 func (p picture) heard() string {

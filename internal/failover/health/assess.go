@@ -103,7 +103,7 @@ func (p picture) record() []Condition {
 	switch {
 	case p.Recorded == "":
 		return one(NothingOnRecord, "", "it is not on record which node was active last")
-	case !slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.Name == p.Recorded }):
+	case !p.ours(p.Recorded):
 		return one(NothingOnRecord, p.Recorded, fmt.Sprintf("%s is on record as the active node, and is none of this network's nodes any more", p.Recorded))
 	}
 	return nil
@@ -114,13 +114,13 @@ func (p picture) record() []Condition {
 func (p picture) two() []Condition {
 	speaking := p.speaking()
 	if len(speaking) < 2 {
-		return p.takenOver()
+		return append(p.maybeTwo(speaking), p.takenOver()...)
 	}
 	var evidence []string
 	for _, n := range speaking {
 		evidence = append(evidence, n.Sight(p.Now))
 	}
-	if !p.stance[p.Recorded].Speaks() {
+	if p.stance[p.Recorded] != Runs {
 		return one(TwoActive, "", append(evidence, p.node(p.Recorded).Sight(p.Now))...)
 	}
 	evidence = append(evidence, p.Recorded+" is on record as the active node "+For(p.Now, p.Since))
@@ -131,6 +131,22 @@ func (p picture) two() []Condition {
 		}
 	}
 	return out
+}
+
+// maybeTwo: one runs that is not on record, and nobody can tell whether the one on record
+// does, too.
+func (p picture) maybeTwo(speaking []Node) []Condition {
+	active := p.node(p.Recorded)
+	if len(speaking) != 1 || !p.ours(p.Recorded) || speaking[0].Name == p.Recorded || p.hushed(active) {
+		return nil
+	}
+	return one(TwoActive, "", speaking[0].Sight(p.Now), p.Recorded+" is on record as the active node", active.Sight(p.Now), active.Quietness(p.Now))
+}
+
+// hushed says that no Zigbee2MQTT drives the stick of n.
+func (p picture) hushed(n Node) bool {
+	s := p.stance[n.Name]
+	return s == Stopped || s == Taken || n.Quiet(p.Now)
 }
 
 // takenOver is about two that share a client id: each connects anew when the other one
@@ -149,7 +165,7 @@ func (p picture) takenOver() []Condition {
 // stranger: somebody speaks, and everybody was looked at and does not run. One node that
 // nobody can look at may be the one that speaks.
 func (p picture) stranger() []Condition {
-	if !p.bridge.speaks() || !p.bridge.lately() {
+	if !p.bridge.speaks() || !p.bridge.lately() || p.ours(p.Bridge.Node) {
 		return nil
 	}
 	var evidence []string
@@ -162,13 +178,18 @@ func (p picture) stranger() []Condition {
 	return one(StrangerActive, "", append([]string{p.bridge.says, "no node of this network runs Zigbee2MQTT"}, evidence...)...)
 }
 
+// ours says that a mark is the name of one of the nodes.
+func (p picture) ours(mark string) bool {
+	return slices.ContainsFunc(p.Nodes, func(n Node) bool { return n.Name == mark })
+}
+
 // other: exactly one serves, seen over SSH, and it is not the one on record.
 func (p picture) other() []Condition {
 	speaking := p.speaking()
-	if len(speaking) != 1 || speaking[0].Name == p.Recorded || p.Recorded == "" {
+	active := p.node(p.Recorded)
+	if len(speaking) != 1 || speaking[0].Name == p.Recorded || !p.ours(p.Recorded) || !p.hushed(active) {
 		return nil
 	}
-	active := p.node(p.Recorded)
 	return one(OtherActive, speaking[0].Name, speaking[0].Sight(p.Now), p.Recorded+" is on record as the active node", active.Sight(p.Now), active.Quietness(p.Now), p.bridge.says)
 }
 
@@ -218,6 +239,8 @@ func (p picture) returning() (out []Condition) {
 		switch {
 		case s.Speaks():
 			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now))...)
+		case n.Fenced != "":
+			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now), "its stick was taken away to silence it: "+n.Fenced)...)
 		case n.loud() || n.Silent.IsZero():
 			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now), n.Quietness(p.Now))...)
 		}

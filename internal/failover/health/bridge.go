@@ -41,16 +41,18 @@ func listen(in Input) voice {
 
 func (v voice) hear(in Input) (tone, string) {
 	b := in.Bridge
-	owes := !b.Unanswered.IsZero()
+	owes, said := !b.Unanswered.IsZero(), !b.At.IsZero() && !b.Online
+	owesLong := owes && !after(v.last, b.Unanswered) && Age(in.Now, b.Unanswered) >= Patience
+	unanswered := fmt.Sprintf("Zigbee2MQTT has not answered over MQTT %s, last asked %s", For(in.Now, b.Unanswered), Ago(in.Now, b.Asked))
 	switch {
-	case !b.At.IsZero() && !b.Online && after(v.last, b.At):
+	case owesLong && (!said || after(v.last, b.At)):
+		return silent, unanswered
+	case said && after(v.last, b.At):
 		return unclear, fmt.Sprintf("the broker says \"offline\", heard %s, and Zigbee2MQTT was heard after that, %s", Ago(in.Now, b.At), Ago(in.Now, v.last))
-	case !b.At.IsZero() && !b.Online:
+	case said:
 		return offline, fmt.Sprintf("Zigbee2MQTT is offline, by its own word or the broker's, heard %s", Ago(in.Now, b.At)) + kept(b)
 	case owes && after(v.last, b.Unanswered):
 		return unclear, fmt.Sprintf("Zigbee2MQTT has not answered %s, and a device was heard through it %s", For(in.Now, b.Unanswered), Ago(in.Now, v.last))
-	case owes && Age(in.Now, b.Unanswered) >= Patience:
-		return silent, fmt.Sprintf("Zigbee2MQTT has not answered over MQTT %s, last asked %s", For(in.Now, b.Unanswered), Ago(in.Now, b.Asked))
 	case !b.At.IsZero() || !v.last.IsZero():
 		return online, "Zigbee2MQTT is online, last heard " + Ago(in.Now, later(v.last, b.At)) + kept(b)
 	}

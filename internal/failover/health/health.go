@@ -39,6 +39,9 @@ type Node struct {
 	Stick *Stick `json:"stick,omitempty"`
 	// Silent is when its stick was proven in HOLD; zero when it was started since, or never.
 	Silent time.Time `json:"silent,omitzero"`
+	// Fenced is how its stick or its power was taken away by us, in a sentence; "" when it was
+	// not, or was given back.
+	Fenced string `json:"fenced,omitempty"`
 }
 
 // A Stick is what a stick said when it was asked.
@@ -133,6 +136,13 @@ const (
 	NotKnown              Kind = "not known"                           // evidence is missing or contradicts itself
 	NothingOnRecord       Kind = "nothing on record"                   // no node was ever proven active
 )
+
+// Kinds are all of them.
+func Kinds() []Kind {
+	return []Kind{Healthy, Unproven, Starting, BridgeOffline, BridgeSilent, ProcessGone, RadioDead, DongleMissing,
+		HostLostBridgeOnline, HostLostBridgeOffline, BrokerUnreachable, ControllerIsolated, ClockJumped, TwoActive, OtherActive,
+		NoneActive, StandbyNotReady, ReturningExActive, LateLastWill, StrangerActive, NotKnown, NothingOnRecord}
+}
 
 // A Condition is one thing that is so, with the evidence for it.
 type Condition struct {

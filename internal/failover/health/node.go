@@ -69,9 +69,15 @@ func (s Stance) Speaks() bool { return s == Runs || s == Begins }
 func (s Stance) Reachable() bool { return s != Unseen && s != Lost }
 
 // Quiet says that n was proven in HOLD and was not started since. That it cannot be
-// reached does not revoke it; that it runs, or that its stick says otherwise, does.
+// reached does not revoke it; that it runs, or did at the last look that worked, or that
+// its stick says otherwise, does.
 func (n Node) Quiet(now time.Time) bool {
-	return !n.Silent.IsZero() && !n.Stance(now).Speaks() && !n.loud()
+	return !n.Silent.IsZero() && !n.Stance(now).Speaks() && !n.ran() && !n.loud()
+}
+
+// ran says that Zigbee2MQTT was seen to run since the proof, however long ago.
+func (n Node) ran() bool {
+	return n.Seen != nil && strangers(n.Seen.DataHolders) && !after(n.Silent, n.Seen.At)
 }
 
 // loud says that its stick answered last that it is not in HOLD.
@@ -122,6 +128,8 @@ func pid(held []network.Process) int {
 // Quietness is what is known of the silence of its stick, in a sentence.
 func (n Node) Quietness(now time.Time) string {
 	switch {
+	case n.ran():
+		return fmt.Sprintf("Zigbee2MQTT was seen to run on %s %s", n.Name, Ago(now, n.Seen.At))
 	case n.loud():
 		return fmt.Sprintf("the stick of %s said %s that its state is %s, not HOLD", n.Name, Ago(now, n.Stick.At), n.Stick.State)
 	case n.Silent.IsZero():

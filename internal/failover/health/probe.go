@@ -15,12 +15,12 @@ const (
 	ProbeCoordinatorCheck Probe = "coordinator check"
 )
 
-// When the radio is asked. A pause that is three times the longest of late is strange;
-// whatever the pace, nobody waits longer than Quiet. With 10 s for each of the probes
-// that follow, a dead radio is known within 60 s under traffic and 3 min when idle.
+// When the radio is asked. A pause that is three times the longest of late is strange, and
+// whatever the pace, one of 90 s is. With 10 s for the devices and 14 s for a stick that does
+// not answer, twice, a dead radio is known within 60 s under traffic and 3 min when idle.
 const (
 	paces  = 3
-	hasty  = 20 * time.Second
+	hasty  = 15 * time.Second
 	idling = 90 * time.Second
 	// again is how long a probe is given before the next one.
 	again = 10 * time.Second
@@ -48,6 +48,8 @@ func (p picture) probeBridge() (Probe, time.Time) {
 		return ProbeBridge, p.Now
 	case p.bridge.tone == online && b.Unanswered.IsZero() && len(p.speaking()) > 0:
 		return ProbeNone, time.Time{} // the radio's probes pass through it
+	case p.bridge.tone == unclear && b.Unanswered.IsZero() && after(b.Spoke, b.At):
+		// It has spoken itself, and what the broker keeps is merely to be put right.
 	case p.bridge.tone != online || !b.Unanswered.IsZero():
 		next = b.Asked.Add(again)
 	}
@@ -63,7 +65,7 @@ func (p picture) probeRadio() (Probe, time.Time) {
 	case after(r.StickSilent, proven) && after(r.StickAsked, r.StickSilent):
 		return ProbeCoordinatorCheck, r.StickAsked.Add(3 * again) // known to be mute: now and then
 	case after(r.StickSilent, proven):
-		return ProbeCoordinatorCheck, r.StickSilent.Add(again)
+		return ProbeCoordinatorCheck, r.StickSilent
 	case r.Devices == 0:
 		return ProbeStick, due
 	case after(r.DevicesSilent, proven) && after(r.StickAnswered, r.DevicesSilent):
