@@ -1,0 +1,164 @@
+package bridge
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"z2mha/internal/bus"
+	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/health"
+	"z2mha/internal/z2m"
+)
+
+const (
+	// takeOver is how soon after its "offline" a Zigbee2MQTT is back when another one with
+	// its client id has thrown it out, or it that one. One that starts needs longer, and
+	// one that lost its connection waits a second first.
+	takeOver = 500 * time.Millisecond
+	// keptTakeOvers are remembered.
+	keptTakeOvers = 10
+)
+
+// signs is what was heard without asking. The Bridge's mu guards it.
+type signs struct {
+	heard     map[zigbee.IEEE]time.Time
+	last      map[zigbee.IEEE]uint64 // fingerprint of each device's last state
+	seed      maphash.Seed
+	counted   map[zigbee.IEEE]int // messages, as the last bridge/health counted them
+	countedAt time.Time
+	takeOvers []time.Time
+	asked     time.Time
+	silent    time.Time // since when nothing came although it was asked
+	noRaw     bool      // this Zigbee2MQTT passes nothing on to its stick
+	echoes    int       // our own bridge/state, on its way back to us
+}
+
+// Signs is what was heard so far.
+func (b *Bridge) Signs() engine.Signs {
+	s := b.bus.Status()
+	out := engine.Signs{Broker: health.Broker{Connected: s.Connected, Since: s.Since}}
+	if s.Err != nil && !s.Connected {
+		out.Broker.Why = s.Err.Error()
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out.Broker.TakeOvers = slices.Clone(b.signs.takeOvers)
+	out.Bridge = health.Bridge{Spoke: b.info.At, Node: b.info.Node, Asked: b.signs.asked, Unanswered: b.signs.silent}
+	if b.state.Known {
+		out.Bridge.Online, out.Bridge.At, out.Bridge.Kept = b.state.Online, b.state.At, b.state.Retained
+	}
+	out.HeardFrom = maps.Clone(b.signs.heard)
+	for _, at := range out.HeardFrom {
+		if at.After(out.Heard) {
+			out.Heard = at
+		}
+	}
+	return out
+}
+
+// onDevice takes a message on a device's own topic. A fresh one has come over the radio,
+// with two exceptions: when it starts, and when Home Assistant does, Zigbee2MQTT repeats
+// what it remembers of each device. So a state that is word for word the one before, and
+// any that comes during a start, proves nothing here; see Ask for what proves more.
+func (b *Bridge) onDevice(m bus.Message) error {
+	name := b.topics.FriendlyName(m.Topic)
+	b.note(func() {
+		for _, q := range b.questions {
+			if q.device.FriendlyName == name {
+				b.hear(q, m)
+			}
+		}
+		if ieee, ok := b.members.names[name]; ok {
+			b.heardOf(ieee, m)
+		}
+	})
+	return nil
+}
+
+// heardOf notes a message of a device. mu is held.
+func (b *Bridge) heardOf(ieee zigbee.IEEE, m bus.Message) {
+	print := maphash.Bytes(b.signs.seed, m.Payload)
+	before, known := b.signs.last[ieee]
+	b.signs.last[ieee] = print
+	if !m.Retained && known && before != print && b.proof() == 1 {
+		b.signs.heard[ieee] = time.Now()
+	}
+}
+
+// listenTo makes sure that the topic of a device is listened to. No two of our filters
+// match one topic: a broker may deliver a message once for each, and an answer that is
+// heard twice would prove what it does not.
+func (b *Bridge) listenTo(ctx context.Context, friendlyName string) error {
+	if !strings.Contains(friendlyName, "/") || strings.HasPrefix(friendlyName, "bridge/") {
+		return nil // AllDevices has it, or it is none
+	}
+	topic := b.topics.Device(friendlyName)
+	b.mu.Lock()
+	known := b.listened[topic] || b.closed
+	b.listened[topic] = true
+	b.mu.Unlock()
+	if known {
+		return nil
+	}
+	cancel, err := b.bus.Subscribe(ctx, topic, b.noting(b.onDevice))
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil {
+		delete(b.listened, topic)
+		return fmt.Errorf("listen to %q: %w", friendlyName, err)
+	}
+	b.cancel = append(b.cancel, cancel)
+	return nil
+}
+
+// listenTime is how long the broker may take to agree to a subscription.
+const listenTime = 5 * time.Second
+
+// listenToAll listens to the devices whose names hold a slash.
+func (b *Bridge) listenToAll(list []z2m.Device) {
+	ctx, cancel := context.WithTimeout(context.Background(), listenTime)
+	defer cancel()
+	for _, d := range list {
+		if !z2m.Addressable(d.FriendlyName) {
+			continue
+		}
+		if err := b.listenTo(ctx, d.FriendlyName); err != nil {
+			b.log.Warn("a device is not listened to", "device", d.IEEE, "err", err)
+		}
+	}
+}
+
+// onHealth takes the counters that Zigbee2MQTT publishes every few minutes. A device whose
+// counter has grown was heard since the last time, nobody knows when: at least then.
+func (b *Bridge) onHealth(m bus.Message) error {
+	counted, err := z2m.ParseHealth(m.Payload)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for ieee, n := range counted {
+		if was, known := b.signs.counted[ieee]; known && n > was && !m.Retained && b.signs.heard[ieee].Before(b.signs.countedAt) {
+			b.signs.heard[ieee] = b.signs.countedAt
+		}
+	}
+	b.signs.counted, b.signs.countedAt = counted, time.Now()
+	return nil
+}
+
+// cameBack notes a take-over. mu is held, b.state is still the one before.
+func (b *Bridge) cameBack(now time.Time) {
+	if !b.state.Known || b.state.Retained || b.state.Online || now.Sub(b.state.At) > takeOver {
+		return
+	}
+	b.signs.takeOvers = append(b.signs.takeOvers, now)
+	if n := len(b.signs.takeOvers); n > keptTakeOvers {
+		b.signs.takeOvers = b.signs.takeOvers[n-keptTakeOvers:]
+	}
+}
