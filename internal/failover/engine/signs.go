@@ -16,4 +16,8 @@ type Signs struct {
 	// had kept and what Zigbee2MQTT merely repeats are none.
 	Heard     time.Time
 	HeardFrom map[zigbee.IEEE]time.Time
+	// Pace is the longest pause between two of the last messages, 0 when there were few.
+	Pace time.Duration
+	// Devices are those of the last list that was heard, kept or fresh.
+	Devices []BridgeDevice
 }

@@ -188,6 +188,7 @@ func (x *Host) locked(f func()) {
 	defer x.home.mu.Unlock()
 	x.tickLocked()
 	f()
+	x.home.speakerLocked() // whoever listens at the broker hears of it
 }
 
 var errMute = errors.New("the stick does not answer")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"z2mha/internal/dongle/zigbee"
@@ -31,6 +32,16 @@ type signs struct {
 	spoke    time.Time
 	node     string
 	heard    map[zigbee.IEEE]time.Time
+	stirs    []*stir
+}
+
+type stir struct{ tell func() }
+
+// stir tells whoever listens that something is to be asked for. They must not ask at once.
+func (s *signs) stir() {
+	for _, w := range s.stirs {
+		w.tell()
+	}
 }
 
 // note follows who speaks: somebody who starts says online, the last will says offline
@@ -40,6 +51,7 @@ func (s *signs) note(speaker *Host, now time.Time) {
 		return
 	}
 	s.speaker, s.online, s.onlineAt = speaker, speaker != nil, now
+	s.stir()
 }
 
 // hearDevicesLocked notes what the devices have said by themselves through x.
@@ -62,6 +74,7 @@ func (h *Home) SetBroker(up bool) {
 	h.speakerLocked()
 	if h.signs.broker != up {
 		h.signs.broker, h.signs.brokerAt = up, time.Now()
+		h.signs.stir()
 	}
 }
 
@@ -71,6 +84,21 @@ func (h *Home) SetKept(online bool) {
 	defer h.mu.Unlock()
 	h.speakerLocked()
 	h.signs.online, h.signs.onlineAt = online, time.Now()
+	h.signs.stir()
+}
+
+// Stirs calls tell when what the broker keeps of the speaker has changed, or the broker.
+// A host that dies by itself is seen when somebody looks.
+func (b bridge) Stirs(tell func()) (cancel func()) {
+	b.h.mu.Lock()
+	defer b.h.mu.Unlock()
+	w := &stir{tell}
+	b.h.signs.stirs = append(b.h.signs.stirs, w)
+	return func() {
+		b.h.mu.Lock()
+		defer b.h.mu.Unlock()
+		b.h.signs.stirs = slices.DeleteFunc(slices.Clone(b.h.signs.stirs), func(x *stir) bool { return x == w })
+	}
 }
 
 // Signs is what was heard so far.
@@ -79,10 +107,13 @@ func (b bridge) Signs() engine.Signs {
 	defer b.h.mu.Unlock()
 	b.h.speakerLocked()
 	s := b.h.signs
-	out := engine.Signs{HeardFrom: maps.Clone(s.heard), Broker: health.Broker{Connected: s.broker, Since: s.brokerAt},
+	out := engine.Signs{HeardFrom: maps.Clone(s.heard), Devices: slices.Clone(b.h.Devices), Broker: health.Broker{Connected: s.broker, Since: s.brokerAt},
 		Bridge: health.Bridge{Online: s.online, At: s.onlineAt, Spoke: s.spoke, Node: s.node, Asked: s.asked}}
 	if !s.broker {
 		out.Broker.Why, out.Bridge.Online, out.Bridge.At = errNoBroker.Error(), false, time.Time{}
+	}
+	if len(out.HeardFrom) > 0 {
+		out.Pace = deviceEvery
 	}
 	for _, at := range out.HeardFrom {
 		if at.After(out.Heard) {
@@ -93,15 +124,22 @@ func (b bridge) Signs() engine.Signs {
 }
 
 // AskStick asks the stick of the host that runs; a mute one is waited for, twice.
-func (b bridge) AskStick(ctx context.Context) error {
+func (b bridge) AskStick(ctx context.Context) error { return b.askStick(ctx, "ask-stick", 2*giveUp) }
+
+// CheckCoordinator asks it for everything.
+func (b bridge) CheckCoordinator(ctx context.Context) error {
+	return b.askStick(ctx, "check-coordinator", giveUp)
+}
+
+func (b bridge) askStick(ctx context.Context, op string, patience time.Duration) error {
 	var mute bool
-	if err := b.with(ctx, "ask-stick", func(x *Host) error { mute = x.mute; return nil }); err != nil || !mute {
+	if err := b.with(ctx, op, func(x *Host) error { mute = x.mute; return nil }); err != nil || !mute {
 		return err
 	}
 	select {
 	case <-ctx.Done():
 		return engine.ErrBridgeSilent
-	case <-time.After(2 * giveUp):
+	case <-time.After(patience):
 		return engine.ErrStickSilent
 	}
 }

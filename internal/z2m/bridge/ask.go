@@ -157,7 +157,7 @@ func (b *Bridge) answered(answers []zigbee.IEEE) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, ieee := range answers {
-		b.signs.heard[ieee] = time.Now()
+		b.noteHeard(ieee, time.Now())
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	// waiting for a stick after 6 s.
 	stickPatience = 8 * time.Second
 	stickTries    = 2
+	// checkPatience is for a slow stick, which takes some 20 s for its tables.
+	checkPatience = 30 * time.Second
 
 	activeEndpoints = 5 // ZDO Active_EP_req
 )
@@ -55,7 +57,7 @@ func (b *Bridge) askStickOnce(ctx context.Context) error {
 	old := b.signs.noRaw
 	b.mu.Unlock()
 	if !old {
-		answer, err := b.once(ctx, "action", map[string]any{"action": "raw", "params": map[string]any{
+		answer, err := b.once(ctx, stickPatience, "action", map[string]any{"action": "raw", "params": map[string]any{
 			"ieee_address": "0x0000000000000000", "network_address": 0, "profile_id": 0, "cluster_key": activeEndpoints, "zdo_params": []int{0}}})
 		if !errors.Is(err, engine.ErrBridgeSilent) {
 			return stickSaid(answer, err)
@@ -73,7 +75,7 @@ func (b *Bridge) askByClosing(ctx context.Context) error {
 	if info.PermitJoin {
 		return engine.ErrJoiningOpen
 	}
-	answer, err := b.once(ctx, "permit_join", map[string]any{"time": 0})
+	answer, err := b.once(ctx, stickPatience, "permit_join", map[string]any{"time": 0})
 	if err = stickSaid(answer, err); err == nil || errors.Is(err, engine.ErrStickSilent) {
 		b.note(func() { b.signs.noRaw = true }) // until it is started anew
 	}
@@ -99,9 +101,14 @@ func stickSaid(answer z2m.Response, err error) error {
 	return fmt.Errorf("ask the stick: Zigbee2MQTT answers %q", answer.Error)
 }
 
+// CheckCoordinator has Zigbee2MQTT read all tables of its stick.
+func (b *Bridge) CheckCoordinator(ctx context.Context) error {
+	return stickSaid(b.once(ctx, checkPatience, "coordinator_check", map[string]any{}))
+}
+
 // once sends one bridge request, once, and returns what Zigbee2MQTT answered.
-func (b *Bridge) once(ctx context.Context, name string, payload map[string]any) (z2m.Response, error) {
-	ctx, stop := context.WithTimeout(ctx, stickPatience)
+func (b *Bridge) once(ctx context.Context, patience time.Duration, name string, payload map[string]any) (z2m.Response, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	transaction := ownTransactions + rand.Text()[:12]
 	payload["transaction"] = transaction

@@ -60,6 +60,7 @@ type Bridge struct {
 	listened  map[string]bool // topics of devices that are listened to one by one
 	members   members         // as the lists told it last
 	watchers  []*watcher
+	stirs     []*stir
 
 	flight  *flight // the backup under way, nil when none
 	closed  bool

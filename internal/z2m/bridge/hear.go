@@ -37,6 +37,7 @@ func (b *Bridge) onStatus(s bus.Status) {
 			b.since = s.Since
 		}
 	})
+	b.stirred()
 }
 
 func (b *Bridge) onState(m bus.Message) error {
@@ -57,6 +58,7 @@ func (b *Bridge) onState(m bus.Message) error {
 		}
 		b.state = engine.BridgeState{Known: true, Online: online, Retained: m.Retained, At: now}
 	})
+	b.stirred()
 	return nil
 }
 

@@ -24,7 +24,9 @@ func (b *Bridge) Refresh(ctx context.Context) (engine.BridgeInfo, error) {
 	began := time.Now()
 	b.mu.Lock()
 	before := b.infos
+	b.signs.asking = began
 	b.mu.Unlock()
+	defer func() { b.note(func() { b.signs.asking = time.Time{} }) }()
 	fresh := func() bool { return b.infos > before }
 	if err := b.request(ctx, "options", map[string]any{"options": map[string]any{}}, fresh); err != nil {
 		b.unanswered(began, err)

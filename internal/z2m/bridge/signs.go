@@ -23,6 +23,8 @@ const (
 	takeOver = 500 * time.Millisecond
 	// keptTakeOvers are remembered.
 	keptTakeOvers = 10
+	// paceOf is from how many messages the pace of a network is told.
+	paceOf = 20
 )
 
 // signs is what was heard without asking. The Bridge's mu guards it.
@@ -34,9 +36,11 @@ type signs struct {
 	countedAt time.Time
 	takeOvers []time.Time
 	asked     time.Time
-	silent    time.Time // since when nothing came although it was asked
-	noRaw     bool      // this Zigbee2MQTT passes nothing on to its stick
-	echoes    int       // our own bridge/state, on its way back to us
+	asking    time.Time   // since when an answer is waited for, zero when none is
+	silent    time.Time   // since when nothing came although it was asked
+	times     []time.Time // of the last messages of devices
+	noRaw     bool        // this Zigbee2MQTT passes nothing on to its stick
+	echoes    int         // our own bridge/state, on its way back to us
 }
 
 // Signs is what was heard so far.
@@ -53,13 +57,40 @@ func (b *Bridge) Signs() engine.Signs {
 	if b.state.Known {
 		out.Bridge.Online, out.Bridge.At, out.Bridge.Kept = b.state.Online, b.state.At, b.state.Retained
 	}
-	out.HeardFrom = maps.Clone(b.signs.heard)
+	if a := b.signs.asking; out.Bridge.Unanswered.IsZero() && !a.IsZero() && s.Connected && time.Since(a) >= leastPatience {
+		out.Bridge.Asked, out.Bridge.Unanswered = a, a
+	}
+	out.HeardFrom, out.Pace, out.Devices = maps.Clone(b.signs.heard), pace(b.signs.times), b.devices
 	for _, at := range out.HeardFrom {
 		if at.After(out.Heard) {
 			out.Heard = at
 		}
 	}
 	return out
+}
+
+type stir struct{ tell func() }
+
+// Stirs calls tell at each change of bridge/state and of the connection.
+func (b *Bridge) Stirs(tell func()) (cancel func()) {
+	w := &stir{tell}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stirs = append(slices.Clone(b.stirs), w)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stirs = slices.DeleteFunc(slices.Clone(b.stirs), func(x *stir) bool { return x == w })
+	}
+}
+
+func (b *Bridge) stirred() {
+	b.mu.Lock()
+	stirs := b.stirs
+	b.mu.Unlock()
+	for _, w := range stirs {
+		w.tell()
+	}
 }
 
 // onDevice takes a message on a device's own topic. A fresh one has come over the radio,
@@ -87,8 +118,28 @@ func (b *Bridge) heardOf(ieee zigbee.IEEE, m bus.Message) {
 	before, known := b.signs.last[ieee]
 	b.signs.last[ieee] = print
 	if !m.Retained && known && before != print && b.proof() == 1 {
-		b.signs.heard[ieee] = time.Now()
+		b.noteHeard(ieee, time.Now())
 	}
+}
+
+// noteHeard notes that the radio was proven. mu is held.
+func (b *Bridge) noteHeard(ieee zigbee.IEEE, now time.Time) {
+	b.signs.heard[ieee] = now
+	b.signs.times = append(b.signs.times, now)
+	if n := len(b.signs.times); n > paceOf {
+		b.signs.times = b.signs.times[n-paceOf:]
+	}
+}
+
+// pace is the longest pause between the last messages.
+func pace(times []time.Time) (longest time.Duration) {
+	if len(times) < paceOf {
+		return 0
+	}
+	for i := range times[1:] {
+		longest = max(longest, times[i+1].Sub(times[i]))
+	}
+	return longest
 }
 
 // listenTo makes sure that the topic of a device is listened to. No two of our filters
