@@ -81,6 +81,9 @@ type Radio struct {
 	Heard time.Time `json:"heard,omitzero"`
 	// Devices are the mains devices that have answered within a day: those worth asking.
 	Devices int `json:"devices"`
+	// Pace is how long the pauses between fresh messages have been lately, the longest of
+	// them; 0 not known. A pause that is much longer is the first sign of a dead radio.
+	Pace time.Duration `json:"pace,omitempty"`
 	// DevicesAsked is when some of them were asked last, DevicesSilent since when all that
 	// were asked have been silent; zero when one has answered.
 	DevicesAsked  time.Time `json:"devices_asked,omitzero"`
