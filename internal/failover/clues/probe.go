@@ -91,7 +91,9 @@ func next(in health.Input) (Probe, time.Time) {
 		return All, latest(r.StickAsked, r.StickSilent).Add(settle)
 	case r.Devices == 0:
 		return Stick, due
-	case r.DevicesSilent.After(heard) && !r.StickAnswered.After(r.DevicesSilent):
+	case r.DevicesSilent.After(heard) && r.StickAnswered.After(r.DevicesSilent):
+		return Stick, r.StickAnswered.Add(idle) // it is the devices, until one is heard again
+	case r.DevicesSilent.After(heard):
 		return Stick, r.DevicesSilent
 	}
 	return Devices, due

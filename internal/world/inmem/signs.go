@@ -14,7 +14,7 @@ import (
 
 const (
 	// deviceEvery is how often each device says something by itself.
-	deviceEvery = 30 * time.Second
+	deviceEvery = 10 * time.Second
 	// giveUp is how long Zigbee2MQTT waits for its stick.
 	giveUp = 6 * time.Second
 )
