@@ -19,13 +19,15 @@ type Controller struct {
 	mu         sync.Mutex
 	busy       map[string]string // network → run id; guarded by mu
 	identities map[string]held   // by image on the shelf; guarded by mu
+	onlookers  []*onlooker       // guarded by mu
+	failed     map[string]int    // looks at a host since the last good one; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]held{}}
+	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]held{}, failed: map[string]int{}}
 }
 
 // Networks names the configured networks.
