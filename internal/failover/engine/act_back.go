@@ -125,7 +125,7 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 
 // targetMayHaveSpoken: it was to start, or it could have and nobody watched since.
 func (e *execution) targetMayHaveSpoken() bool {
-	return e.prog.BegunAct(plan.ActStart) || e.resumed && (e.prog.BegunAct(plan.ActLoad) || e.prog.BegunAct(plan.ActActivate))
+	return e.prog.BegunAct(plan.ActStart) || e.facts.Behind != "" || e.resumed && (e.prog.BegunAct(plan.ActLoad) || e.prog.BegunAct(plan.ActActivate))
 }
 
 // letItEnd waits for an old active that still runs, since the stop that this run

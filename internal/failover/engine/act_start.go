@@ -146,16 +146,33 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
-	r, merr := e.c.parts.Memory.Load(e.net.Name)
-	if merr != nil {
-		return "", errors.Join(err, merr)
-	}
-	at, proven := r.Silent[x.Name()]
-	if !proven || at.Before(e.began) { // before this process: anybody may have started it
+	at, ok := e.provenBefore(x.Name())
+	if !ok {
 		return "", err
 	}
-	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since",
-		x.Name(), err, at.Format(time.TimeOnly)), nil
+	return cannotBeAsked(x, err, at), nil
+}
+
+// provenBefore is when a stand-by was proven silent that was not started since. For a move
+// it must be in this run: anybody may have started it before. Where the node starts that
+// was active last, nobody has moved the network, so what was proven stands until
+// somebody is seen to speak.
+func (e *execution) provenBefore(node string) (time.Time, bool) {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return time.Time{}, false
+	}
+	at, proven := r.Silent[node]
+	return at, proven && (startsLast(e.plan.Kind) || !at.Before(e.began))
+}
+
+// startsLast says that such a run starts only the node that was active last.
+func startsLast(k plan.Kind) bool {
+	return k == plan.KindStart || k == plan.KindRepair || k == plan.KindSilence || k == plan.KindReturn
+}
+
+func cannotBeAsked(x Node, err error, at time.Time) string {
+	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since", x.Name(), err, at.Format(time.DateTime))
 }
 
 var (

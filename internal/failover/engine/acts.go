@@ -50,6 +50,8 @@ var actions = map[plan.Act]action{
 	plan.ActDead:      {do: (*execution).dead},
 	plan.ActYield:     {do: (*execution).yield},
 	plan.ActRewrite:   {do: (*execution).rewrite, undo: (*execution).rewriteBack},
+	plan.ActSurvey:    {do: (*execution).survey},
+	plan.ActLearn:     {do: (*execution).learnSecond},
 }
 
 func actOf(a plan.Act) action {
@@ -117,8 +119,11 @@ func (e *execution) stopFast(ctx context.Context, x Node) (saw []string, seen *n
 // fence resets the stick: stopping Zigbee2MQTT alone leaves it on air. One that was
 // killed has nothing under way, so nothing has to settle.
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
-	if e.plan.Kind == plan.KindFailover {
+	switch e.plan.Kind {
+	case plan.KindFailover:
 		return e.fenceLost(ctx, s)
+	case plan.KindRepair, plan.KindSilence, plan.KindReturn:
+		return e.resetTwice(ctx, s)
 	}
 	if e.plan.Fast && !e.turning {
 		return e.resetWhileReading(ctx, s)
@@ -197,14 +202,31 @@ func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mustBeStopped(ctx, x); err != nil {
-		return nil, err
-	}
-	silence, err := x.Park(ctx)
+	silence, err := parkStopped(ctx, x)
 	if err != nil {
-		return nil, err
+		return e.trusted(ctx, x, err)
 	}
 	return e.silent(s.Node, silence)
+}
+
+func parkStopped(ctx context.Context, x Node) (network.Silence, error) {
+	if err := mustBeStopped(ctx, x); err != nil {
+		return network.Silence{}, err
+	}
+	return x.Park(ctx)
+}
+
+// trusted takes an earlier proof of silence for a stand-by that cannot be asked now, where
+// that counts.
+func (e *execution) trusted(ctx context.Context, x Node, err error) ([]string, error) {
+	if o, seen := x.Observe(ctx); x.Name() == e.plan.From || seen == nil && !o.Stopped() {
+		return nil, err
+	}
+	at, ok := e.provenBefore(x.Name())
+	if !ok {
+		return nil, err
+	}
+	return []string{cannotBeAsked(x, err, at)}, nil
 }
 
 // mustBeStopped looks, and names who still runs. Our own helper is waited for.

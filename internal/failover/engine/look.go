@@ -76,14 +76,19 @@ func (c *Controller) List(ctx context.Context, only string) ([]Status, error) {
 	return out, nil
 }
 
-// Look looks at one network and changes nothing; sticks says whether to ask also the
+// Look looks at one network and changes nothing there; that a stand-by was seen to run is
+// put on record, so only who may write that calls it. sticks says whether to ask also the
 // sticks of nodes where nothing runs for their state, which opens them.
 func (c *Controller) Look(ctx context.Context, net string, sticks bool) (Status, error) {
 	n, err := c.network(net)
 	if err != nil {
 		return Status{}, err
 	}
-	return c.status(ctx, n, sticks)
+	st, err := c.status(ctx, n, sticks)
+	if err != nil {
+		return st, err
+	}
+	return st, c.noteSpeakers(readiness.Input{Network: n.Name, Views: st.Views, Known: st.Known})
 }
 
 func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Status, error) {

@@ -33,6 +33,7 @@ type Home struct {
 	fault      func(op string) error
 	watchers   []*watcher
 	signs      signs
+	answered   int // how often somebody said who it is
 
 	// Devices is what Zigbee2MQTT tells of, Deaf the ones that no longer answer.
 	Devices []engine.BridgeDevice
@@ -213,6 +214,18 @@ func (h *Home) speakerLocked() *Host {
 	}
 	h.signs.note(out, time.Now())
 	return out
+}
+
+// answersLocked is who answers over MQTT: of several that run, one after the other.
+func (h *Home) answersLocked() *Host {
+	var running []*Host
+	for _, x := range h.hosts {
+		if x.running {
+			running = append(running, x)
+		}
+	}
+	h.answered++
+	return running[h.answered%len(running)]
 }
 
 func (h *Home) failLocked(op string) error {

@@ -161,6 +161,12 @@ func (x *Host) SetRunning(yes bool) {
 	})
 }
 
+// Running says that Zigbee2MQTT runs here.
+func (x *Host) Running() (yes bool) {
+	x.locked(func() { yes = x.running })
+	return yes
+}
+
 // Data is a copy of the data directory.
 func (x *Host) Data() map[string]string {
 	var out map[string]string
