@@ -44,6 +44,7 @@ type Host struct {
 	dieWait  time.Duration // dies that long after it goes on air
 	trouble  Trouble
 	willAt   time.Time // until then the broker believes it online although it is gone
+	waits    bool      // Zigbee2MQTT was started on a mute stick and gives up soon
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -96,6 +97,9 @@ func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now
 
 // PowerCycleStick boots the stick: it is silent until somebody starts it.
 func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
+
+// SetMute makes the stick answer nobody, while it stays on air if it is.
+func (x *Host) SetMute(yes bool) { x.locked(func() { x.trouble.Dead = yes }) }
 
 // EditKey makes the configuration name another network key than the stick holds.
 func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
@@ -158,6 +162,12 @@ func (x *Host) SetRunning(yes bool) {
 	})
 }
 
+// Running says that Zigbee2MQTT runs here.
+func (x *Host) Running() (yes bool) {
+	x.locked(func() { yes = x.running })
+	return yes
+}
+
 // Data is a copy of the data directory.
 func (x *Host) Data() map[string]string {
 	var out map[string]string
@@ -185,6 +195,7 @@ func (x *Host) locked(f func()) {
 	defer x.home.mu.Unlock()
 	x.tickLocked()
 	f()
+	x.home.speakerLocked() // whoever listens at the broker hears of it
 }
 
 var errGone = errors.New("the host does not answer")
@@ -220,10 +231,11 @@ func (x *Host) tickLocked() {
 		x.ended = now
 		x.startBy(ByManager)
 	}
-	if !x.onAir || x.trouble.Mute || x.trouble.Dead {
+	if !x.onAir || x.muteLocked() {
 		return
 	}
 	x.tickLinksLocked(now)
+	x.home.hearDevicesLocked(x, now)
 	sent := uint64(now.Sub(x.since).Seconds() * x.home.framesPerSecond())
 	if sent == 0 {
 		return
@@ -241,14 +253,21 @@ func (x *Host) saveLocked(lag uint64) {
 	}
 }
 
+// startWait is how long Zigbee2MQTT waits for a stick that does not answer before it ends.
+const startWait = 20 * time.Second
+
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off || !x.stickAnswersLocked() {
+	if x.running || x.off || !x.stickThere() {
 		return
 	}
 	x.running, x.trouble.Hangs, x.willAt = true, false, time.Time{}
 	if x.dieWait > 0 {
 		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
+	}
+	if x.waits = x.muteLocked(); x.waits {
+		x.dieAt = time.Now().Add(startWait)
+		return
 	}
 	if x.onAir {
 		return

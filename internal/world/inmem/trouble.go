@@ -22,10 +22,9 @@ type Trouble struct {
 }
 
 var (
-	errFull     = errors.New("no space left on the disk")
-	errNoStick  = errors.New("there is no stick: no such device")
-	errMute     = errors.New("the stick does not answer")
-	errNoBroker = errors.New("the broker cannot be reached")
+	errFull    = errors.New("no space left on the disk")
+	errNoStick = errors.New("there is no stick: no such device")
+	errMute    = errors.New("the stick does not answer")
 )
 
 // killAfter is how long a service manager waits for an end before it kills.
@@ -80,12 +79,6 @@ func (x *Host) Crash() {
 	})
 }
 
-// Running says whether Zigbee2MQTT runs.
-func (x *Host) Running() (yes bool) {
-	x.locked(func() { yes = x.running })
-	return yes
-}
-
 // Powered says whether the host has power.
 func (x *Host) Powered() (yes bool) {
 	x.locked(func() { yes = !x.off })
@@ -95,8 +88,10 @@ func (x *Host) Powered() (yes bool) {
 func (x *Host) stickThere() bool { return !x.trouble.Pulled && !x.trouble.NoLine }
 
 func (x *Host) stickAnswersLocked() bool {
-	return x.stickThere() && !x.trouble.Mute && !x.trouble.Dead
+	return x.stickThere() && !x.muteLocked()
 }
+
+func (x *Host) muteLocked() bool { return x.trouble.Mute || x.trouble.Dead }
 
 // speaksLocked says that Zigbee2MQTT goes on.
 func (x *Host) speaksLocked() bool { return x.running && !x.trouble.Frozen && !x.trouble.Hangs }
@@ -140,56 +135,25 @@ func (x *Host) liveBackUpLocked() error {
 	case x.trouble.Full:
 		return errFull
 	case !x.stickAnswersLocked():
-		return errMute
+		return engine.ErrStickSilent
 	}
 	x.backUpLocked()
 	return nil
 }
 
-// A broker is the MQTT broker of a home.
-type broker struct {
-	down   bool
-	wrong  bool // it keeps a bridge/state that is not so
-	online bool // what that says
-}
-
-// SetBroker takes the broker down, or brings it back with what Zigbee2MQTT says anew.
-func (h *Home) SetBroker(up bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.broker = broker{down: !up}
-}
-
-// SetRetained makes the broker keep a bridge/state that is not so, until RightRetained.
-func (h *Home) SetRetained(online bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.broker.wrong, h.broker.online = true, online
-}
-
-// RightRetained ends that.
-func (h *Home) RightRetained() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.broker.wrong = false
-}
-
-func (h *Home) bridgeStateLocked() (engine.BridgeState, error) {
-	if h.broker.down {
-		return engine.BridgeState{}, errNoBroker
-	}
+// onlineLocked is whom the broker believes online: a host that stands still or is without
+// power is so until its connection is given up.
+func (h *Home) onlineLocked(speaker *Host) *Host {
 	now := time.Now()
-	s := engine.BridgeState{Known: true, Retained: h.broker.wrong, At: now}
-	if h.broker.wrong {
-		s.Online = h.broker.online
-		return s, nil
+	if speaker != nil && (!speaker.trouble.Frozen || now.Before(speaker.willAt)) {
+		return speaker
 	}
 	for _, x := range h.hosts {
-		x.tickLocked()
-		gone := !x.running || x.trouble.Frozen
-		s.Online = s.Online || !gone || now.Before(x.willAt)
+		if now.Before(x.willAt) {
+			return x
+		}
 	}
-	return s, nil
+	return nil
 }
 
 func (h *Home) framesPerSecond() float64 {
@@ -246,7 +210,8 @@ func (h *Home) Clone() *Home {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		Devices: h.Devices, Deaf: maps.Clone(h.Deaf), Joining: h.Joining, FramesPerSecond: h.FramesPerSecond, broker: h.broker}
+		Devices: h.Devices, Deaf: maps.Clone(h.Deaf), Joining: h.Joining, FramesPerSecond: h.FramesPerSecond, signs: h.signs, answered: h.answered}
+	out.signs.heard, out.signs.stirs, out.signs.speaker = maps.Clone(h.signs.heard), nil, nil
 	for _, x := range h.hosts {
 		c := *x
 		c.home, c.nv = out, x.nv.Clone()
@@ -254,6 +219,9 @@ func (h *Home) Clone() *Home {
 		c.loads, c.odometers = maps.Clone(x.loads), maps.Clone(x.odometers)
 		c.data, c.staging, c.previous = maps.Clone(x.data), maps.Clone(x.staging), maps.Clone(x.previous)
 		out.hosts = append(out.hosts, &c)
+		if h.signs.speaker == x {
+			out.signs.speaker = &c
+		}
 	}
 	return out
 }

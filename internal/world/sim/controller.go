@@ -47,7 +47,8 @@ func (w *World) boot() {
 		Held: w.holds.Held, Log: log,
 	})
 	c.desk = desk.New(desk.Parts{Engine: c.engine, History: journal{w.disk.Journal(), c}, Events: &w.events, Holds: &w.holds,
-		Capture: cadence.Default(), Membership: c.engine.Membership, Log: log})
+		Capture: cadence.Default(), Membership: c.engine.Membership,
+		Bridge: c.engine.Bridge, Sighted: c.engine.Sighted, Log: log})
 	w.now = c
 	w.processes.Go(func() {
 		_ = c.desk.Run(ctx)

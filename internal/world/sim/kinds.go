@@ -275,7 +275,7 @@ func (w *World) brokerDown(d Deed) {
 }
 
 func (w *World) brokerGarbage(d Deed) {
-	w.during(d, "", func() { w.home.SetRetained(d.N%2 == 0) }, w.home.RightRetained)
+	w.during(d, "", func() { w.home.SetKept(d.N%2 == 0) }, func() {})
 }
 
 // stepClock is a machine that comes up with its clock elsewhere, as one without a battery

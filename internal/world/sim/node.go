@@ -240,3 +240,15 @@ func (b bridge) Backup(ctx context.Context) error {
 	}
 	return b.do(ctx, "backup", func() error { return b.Bridge.Backup(ctx) })
 }
+
+func (b bridge) AskStick(ctx context.Context) error {
+	return b.do(ctx, "ask-stick", func() error { return b.Bridge.AskStick(ctx) })
+}
+
+func (b bridge) CheckCoordinator(ctx context.Context) error {
+	return b.do(ctx, "check-coordinator", func() error { return b.Bridge.CheckCoordinator(ctx) })
+}
+
+func (b bridge) Correct(ctx context.Context, online bool) error {
+	return b.do(ctx, "correct", func() error { return b.Bridge.Correct(ctx, online) })
+}
