@@ -48,7 +48,7 @@ var nodeNames = []string{"attic", "cellar", "shed"}
 func Draw(seed uint64) Story {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := Story{Seed: seed, Nodes: 2 + r.IntN(3)/2, Frames: []float64{2, 2, 5, 15}[r.IntN(4)]}
-	long := time.Duration(4+r.IntN(16)) * time.Minute
+	long := time.Duration(3+r.IntN(11)) * time.Minute
 	for range 2 + r.IntN(7) {
 		s.Deeds = append(s.Deeds, draw(r, s, long))
 	}
