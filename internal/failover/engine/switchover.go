@@ -29,6 +29,9 @@ type Request struct {
 	// Confirmed is a person's word, in words to be kept, that the stick of a node which
 	// cannot be reached has no power.
 	Confirmed string
+	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
+	// that the old active is silent; anything else counts as "".
+	AcceptRisk string
 	// Generation is what is to be brought back.
 	Generation int
 }

@@ -38,10 +38,16 @@ type Host struct {
 	ours     time.Time     // until then our own helper holds the stick
 	gone     bool          // cannot be reached
 	off      bool          // has no power, and neither has its stick
-	boot     string        // starts at boot: "yes", "no", "masked"
-	unmasked string        // what boot is without the mask
-	dieAt    time.Time
-	dieWait  time.Duration // dies that long after it goes on air
+
+	mute      bool   // the stick does not answer its host
+	unplugged bool   // the stick's USB device is away
+	pulled    bool   // and so is its power, since a person has pulled it
+	noUSB     bool   // the stick is not on USB
+	farAway   bool   // the stick hears nobody
+	boot      string // starts at boot: "yes", "no", "masked"
+	unmasked  string // what boot is without the mask
+	dieAt     time.Time
+	dieWait   time.Duration // dies that long after it goes on air
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -126,7 +132,7 @@ func (x *Host) PowerOff() {
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
 func (x *Host) PowerOn() {
 	x.locked(func() {
-		x.off = false
+		x.off, x.unplugged = false, x.pulled
 		if x.boot == "yes" {
 			x.startLocked()
 		}
@@ -240,8 +246,8 @@ func (x *Host) saveLocked(lag uint64) {
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off {
-		return
+	if x.running || x.off || x.unplugged || x.mute {
+		return // Zigbee2MQTT ends when it finds no stick that answers
 	}
 	x.running = true
 	if x.dieWait > 0 {
@@ -285,7 +291,7 @@ func (x *Host) resetLocked() {
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
-		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		TTYPresent: !x.unplugged, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning
