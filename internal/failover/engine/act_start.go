@@ -27,6 +27,11 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 	o, err := x.Observe(ctx)
 	if err == nil && !o.Active() {
+		var heard []string
+		if heard, err = e.veto(ctx, x); err != nil {
+			return nil, err
+		}
+		saw = append(saw, heard...)
 		o, err = e.startTarget(ctx, x)
 	}
 	if err != nil {
@@ -90,7 +95,7 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
 	err = e.remember(func(r *network.Record) {
-		delete(r.Silent, x.Name())
+		r.Speaks(x.Name())
 		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
 	})
@@ -132,13 +137,13 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return e.resetOrphan(ctx, x)
 	}
 	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
-		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
+		err = errors.Join(err, e.remember(func(r *network.Record) { r.Speaks(x.Name()) }))
 	}
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
 	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
-		return e.confirmedSilent(err)
+		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
@@ -147,7 +152,7 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return "", errors.Join(err, merr)
 	}
 	at, proven := r.Silent[x.Name()]
-	if !proven || at.Before(e.began) { // before this process: anybody may have started it
+	if !proven || at.Before(e.began) && e.plan.Kind != plan.KindFailover { // before this process: anybody may have started it
 		return "", err
 	}
 	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since",

@@ -108,7 +108,7 @@ func (e *execution) stopFast(ctx context.Context, x Node) ([]string, error) {
 // killed has nothing under way, so nothing has to settle.
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
 	if e.plan.Kind == plan.KindFailover {
-		return e.fenceLost(ctx, s)
+		return e.climb(ctx, s)
 	}
 	if !e.plan.Fast {
 		if err := sleep(ctx, e.net.Timing.Settle); err != nil {
@@ -132,12 +132,7 @@ func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, erro
 
 // silent records that a node's stick was read in HOLD just now.
 func (e *execution) silent(node string, got network.Silence) ([]string, error) {
-	err := e.remember(func(r *network.Record) {
-		if r.Silent == nil {
-			r.Silent = map[string]time.Time{}
-		}
-		r.Silent[node] = time.Now()
-	})
+	err := e.remember(func(r *network.Record) { r.Hush(node, time.Now()) })
 	how := "without a reset"
 	if got.Reset {
 		how = "after a reset"
@@ -155,14 +150,32 @@ func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mustBeStopped(ctx, x); err != nil {
-		return nil, err
+	err = mustBeStopped(ctx, x)
+	if err == nil {
+		var silence network.Silence
+		if silence, err = x.Park(ctx); err == nil {
+			return e.silent(s.Node, silence)
+		}
 	}
-	silence, err := x.Park(ctx)
-	if err != nil {
-		return nil, err
+	return e.parkedBefore(ctx, x, err)
+}
+
+// parkedBefore is about a further stand-by of a failover that cannot be looked at. One
+// that was proven silent and not started since stays so.
+func (e *execution) parkedBefore(ctx context.Context, x Node, why error) ([]string, error) {
+	if e.plan.Kind != plan.KindFailover || x.Name() == e.plan.To {
+		return nil, why
 	}
-	return e.silent(s.Node, silence)
+	if _, err := observeSoon(ctx, x); err == nil { // then it can be looked at, and is not silent
+		return nil, why
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	at, proven := r.Silent[x.Name()]
+	if err != nil || !proven {
+		return nil, errors.Join(why, err)
+	}
+	return []string{fmt.Sprintf("%s cannot be asked now (%v); it was proven silent at %s and not started since",
+		x.Name(), why, at.Format(time.DateTime))}, nil
 }
 
 // mustBeStopped looks, and names who still runs. Our own helper is waited for.

@@ -32,6 +32,9 @@ type Request struct {
 	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
 	// that the old active is silent; anything else counts as "".
 	AcceptRisk string
+	// Broken is why a failover moves away from a node whose Zigbee2MQTT runs and answers:
+	// what was found wrong with its radio. Without it such a node is not left.
+	Broken string
 	// Generation is what is to be brought back.
 	Generation int
 }

@@ -19,9 +19,6 @@ type Record struct {
 	// Fenced are the nodes that were silenced in another way, until their sticks are read
 	// in HOLD again, or somebody starts them.
 	Fenced map[string]Fenced `json:"fenced,omitempty"`
-	// Risk says that Active took over although nobody could prove who was silent, because
-	// somebody wanted it so in so many words; "" when it was proven.
-	Risk string `json:"risk,omitempty"`
 	// BootOwed: the start at boot was taken from the node that served the home and given
 	// to nobody yet, so whoever serves it next shall have it.
 	BootOwed bool `json:"boot_owed,omitempty"`

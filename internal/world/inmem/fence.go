@@ -145,3 +145,11 @@ func (p *Plug) Check(context.Context) error {
 	p.host.locked(func() { err = p.host.home.failLocked(p.host.name + ".plug") })
 	return err
 }
+
+// ThawUnlocked lets a host that had frozen, Zigbee2MQTT and all, go on. For use inside a
+// fault.
+func (x *Host) ThawUnlocked() { x.gone = false }
+
+// StrangerUnlocked puts the network on air on this host without its Zigbee2MQTT, as a
+// clone of its stick somewhere else would be. For use inside a fault.
+func (x *Host) StrangerUnlocked() { x.onAir, x.since = true, time.Now() }
