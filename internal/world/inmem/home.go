@@ -156,7 +156,7 @@ func (h *Home) PowerCut() {
 func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
-		x.running = false
+		x.running, x.unplugged = false, x.pulled
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
