@@ -15,7 +15,6 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/plan"
-	"z2mha/internal/failover/readiness"
 )
 
 // resetPause is between two resets of a stick that does not answer.
@@ -40,7 +39,7 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.c.noteSpeakers(in); err != nil {
+	if err := e.c.noteSpeakers(in.Network, in.Views); err != nil {
 		return nil, err
 	}
 	if e.plan.Kind == plan.KindRepair {
@@ -69,27 +68,6 @@ func alone(r network.Record, others []string) bool {
 	return !slices.ContainsFunc(others, func(name string) bool {
 		_, proven := r.Silent[name]
 		return !proven
-	})
-}
-
-// noteSpeakers takes note of stand-bys that run: what was proven of their silence holds no
-// longer.
-func (c *Controller) noteSpeakers(in readiness.Input) error {
-	var speak []string
-	for _, v := range in.Views {
-		if _, proven := in.Record.Silent[v.Name]; proven && v.Observed != nil && v.Observed.Runs() && !v.Observed.OnlyOurs() {
-			speak = append(speak, v.Name)
-		}
-	}
-	if len(speak) == 0 {
-		return nil
-	}
-	return c.remember(in.Network, func(r *network.Record) {
-		for _, name := range speak {
-			if r.Silent[name].Equal(in.Record.Silent[name]) { // a later proof stands
-				delete(r.Silent, name)
-			}
-		}
 	})
 }
 

@@ -159,7 +159,7 @@ func (h *Home) PowerCut() {
 func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
-		x.running = false
+		x.running, x.unplugged = false, x.pulled
 		x.trouble.Frozen, x.trouble.Hangs, x.trouble.Dead = false, false, false
 		x.resetLocked()
 	}

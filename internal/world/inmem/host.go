@@ -43,8 +43,14 @@ type Host struct {
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
 	trouble  Trouble
+	write    *badWrite // what the next write to the stick comes to
 	willAt   time.Time // until then the broker believes it online although it is gone
 	waits    bool      // Zigbee2MQTT was started on a mute stick and gives up soon
+
+	unplugged bool // the stick's USB device is away
+	pulled    bool // and so is its power, since a person has pulled it
+	noUSB     bool // the stick is not on USB
+	farAway   bool // the stick hears nobody
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -132,7 +138,7 @@ func (x *Host) PowerOff() {
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
 func (x *Host) PowerOn() {
 	x.locked(func() {
-		x.off = false
+		x.off, x.unplugged = false, x.pulled
 		if x.boot == "yes" {
 			x.startBy(ByBoot)
 		}
@@ -258,7 +264,7 @@ const startWait = 20 * time.Second
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off || !x.stickThere() {
+	if x.running || x.off || !x.stickThere() { // Zigbee2MQTT ends when it finds no stick
 		return
 	}
 	x.running, x.trouble.Hangs, x.willAt = true, false, time.Time{}

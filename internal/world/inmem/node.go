@@ -229,7 +229,7 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		if before, known := x.loads[l.Run]; known && before != l.Want.Hash() {
 			return fmt.Errorf("run %s was begun with another image", l.Run)
 		}
-		if err := x.failedWriteLocked(engine.OpLoadStick); err != nil {
+		if err := x.failedWriteLocked(); err != nil {
 			return err
 		}
 		x.loads[l.Run] = l.Want.Hash()
@@ -244,11 +244,11 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		if r.Boots > 0 {
 			x.bootStickLocked()
 		}
-		if err := x.home.failLocked(x.name + ".load-stick.torn"); err != nil {
+		if err := errors.Join(x.home.failLocked(x.name+".load-stick.torn"), x.wentWrongLocked(TornWrite)); err != nil {
 			x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 			return err
 		}
-		return nil
+		return x.wentWrongLocked(LostWrite)
 	})
 	return r, err
 }
@@ -317,12 +317,12 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 		r.Written++
 		r.Bytes += len(c.Want)
 	}
-	if err := x.failedWriteLocked(engine.OpPatchStick); err != nil {
+	if err := x.failedWriteLocked(); err != nil {
 		return network.PatchReport{}, err
 	}
 	x.fallsLocked(want)
 	x.nv = want
-	if err := x.home.failLocked(x.name + ".patch-stick.torn"); err != nil {
+	if err := errors.Join(x.home.failLocked(x.name+".patch-stick.torn"), x.wentWrongLocked(TornWrite)); err != nil {
 		x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 		return network.PatchReport{}, err
 	}
@@ -331,7 +331,7 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 		r.Boots = 1
 	}
 	r.Now = x.nv.Clone()
-	return r, x.home.failLocked(x.name + ".patch-stick.lost")
+	return r, errors.Join(x.home.failLocked(x.name+".patch-stick.lost"), x.wentWrongLocked(LostWrite))
 }
 
 // KeepOdometer keeps a copy on the host.

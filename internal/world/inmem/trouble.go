@@ -2,6 +2,7 @@ package inmem
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -16,7 +17,6 @@ type Trouble struct {
 	Hangs  bool // Zigbee2MQTT stands still, and a stop takes as long as a service manager waits
 	Mute   bool // the stick answers nobody and has no radio, until it boots
 	Dead   bool // the same, until it is without power for a moment
-	Pulled bool // the stick is not plugged in: it has no power
 	NoLine bool // the stick is not to be seen by the host, and has power
 	Full   bool // the disk is full
 }
@@ -46,10 +46,6 @@ func (x *Host) Suffer(change func(*Trouble)) {
 		was := x.trouble
 		change(&x.trouble)
 		now := x.trouble
-		if now.Pulled && !was.Pulled {
-			x.resetLocked()
-			x.trouble.Dead = false
-		}
 		if x.running && !x.stickThere() {
 			x.running, x.ended = false, time.Now()
 		}
@@ -85,7 +81,13 @@ func (x *Host) Powered() (yes bool) {
 	return yes
 }
 
-func (x *Host) stickThere() bool { return !x.trouble.Pulled && !x.trouble.NoLine }
+// StickThere says that the host sees its stick.
+func (x *Host) StickThere() (yes bool) {
+	x.locked(func() { yes = x.stickThere() })
+	return yes
+}
+
+func (x *Host) stickThere() bool { return !x.unplugged && !x.trouble.NoLine }
 
 func (x *Host) stickAnswersLocked() bool {
 	return x.stickThere() && !x.muteLocked()
@@ -100,7 +102,7 @@ func (x *Host) speaksLocked() bool { return x.running && !x.trouble.Frozen && !x
 func (x *Host) stickErrLocked(op engine.Op) error {
 	switch {
 	case !x.stickThere():
-		return errNoStick
+		return errNoTTY
 	case x.trouble.Dead || x.trouble.Mute && op != engine.OpReset:
 		return errMute
 	case x.trouble.Full && (op == engine.OpLoadStick || op == engine.OpPatchStick):
@@ -116,14 +118,45 @@ func (x *Host) freeBytes() int64 {
 	return 1 << 30
 }
 
-// failedWriteLocked lets a fault named "NAME.load-stick.ignored" leave the stick as it
-// is, which reading back finds, and one named "….failing" end the writing after the
-// mark of a whole memory was taken off.
-func (x *Host) failedWriteLocked(op engine.Op) error {
-	if err := x.home.failLocked(x.name + "." + string(op) + ".ignored"); err != nil {
+// What the next write to a stick may come to.
+const (
+	TornWrite    = "it ended half-way"             // everything is there but the mark of a whole memory
+	IgnoredWrite = "what was written is not there" // reading back finds it
+	FailingWrite = "the stick refused an item"     // after the mark was taken off
+	LostWrite    = "its answer was lost"           // and it was done
+)
+
+type badWrite struct {
+	how string
+	met func()
+}
+
+// SpoilWrite lets the next write to the stick go wrong, and calls met when it does; ""
+// ends that.
+func (x *Host) SpoilWrite(how string, met func()) {
+	x.locked(func() {
+		if x.write = nil; how != "" {
+			x.write = &badWrite{how, met}
+		}
+	})
+}
+
+func (x *Host) wentWrongLocked(how string) error {
+	w := x.write
+	if w == nil || w.how != how {
+		return nil
+	}
+	x.write = nil
+	w.met()
+	return fmt.Errorf("the stick of %s was written: %s", x.name, how)
+}
+
+// failedWriteLocked is a write after which the old memory is there still, whole or not.
+func (x *Host) failedWriteLocked() error {
+	if err := x.wentWrongLocked(IgnoredWrite); err != nil {
 		return err
 	}
-	err := x.home.failLocked(x.name + "." + string(op) + ".failing")
+	err := x.wentWrongLocked(FailingWrite)
 	if err != nil {
 		x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 	}

@@ -42,7 +42,7 @@ func (w *World) boot() {
 	c := &controller{w: w, number: w.started, cancel: cancel, gone: make(chan struct{})}
 	log := slog.New(w.logs())
 	c.engine = engine.New(engine.Parts{
-		Networks: []engine.Network{{Name: home, Nodes: c.nodes(), Bridge: bridge{w.home.Bridge(), c}, Timing: plan.DefaultTiming()}},
+		Networks: []engine.Network{{Name: home, Nodes: c.nodes(), Bridge: bridge{w.home.Bridge(), c}, Fences: c.fences(), Timing: plan.DefaultTiming()}},
 		Journal:  journal{w.disk.Journal(), c}, Shelf: shelf{w.disk.Shelf(), c}, Memory: memory{w.disk.Memory(), c},
 		Held: w.holds.Held, Log: log,
 	})

@@ -51,7 +51,6 @@ func (w *World) mend() {
 	w.mu.Lock()
 	w.bomb, w.full, w.paused = nil, false, time.Time{}
 	clear(w.ails)
-	clear(w.writes)
 	clear(w.unmet)
 	w.mu.Unlock()
 	w.home.SetBroker(true)
@@ -60,10 +59,11 @@ func (w *World) mend() {
 	w.log("-- everything is mended")
 	for _, name := range w.names {
 		x := w.home.Host(name)
-		x.Suffer(func(t *inmem.Trouble) {
-			sick := t.Dead || t.Mute || t.Pulled || t.NoLine
-			*t = inmem.Trouble{Pulled: sick}
-		})
+		x.SpoilWrite("", nil)
+		if t := x.Trouble(); t.Dead || t.Mute || !x.StickThere() {
+			x.PullStick()
+		}
+		x.PlugStick()
 		x.Suffer(func(t *inmem.Trouble) { *t = inmem.Trouble{} })
 		if !x.Powered() {
 			x.PowerOn()
@@ -117,6 +117,7 @@ func (w *World) person() (did string) {
 		return "silenced " + other
 	case len(running) == 0 && n.Recorded == "":
 		voice := w.rules.voice()
+		w.rules.hand()
 		w.home.Host(voice).SetRunning(true)
 		return "started " + voice + " by hand"
 	case len(running) == 0:

@@ -48,6 +48,9 @@ const (
 	StartedByHand  Kind = "person starts a node by hand"
 	StartedWrongly Kind = "person starts the wrong node for a while"
 
+	FenceLies          Kind = "fence device lies"
+	FenceSlow          Kind = "fence device is slow"
+	FenceUnreachable   Kind = "fence device cannot be reached"
 	ControllerDiskFull Kind = "disk of the controller is full"
 	ControllerPauses   Kind = "controller stands still"
 	ControllerKilled   Kind = "controller is killed"
@@ -107,10 +110,10 @@ func init() {
 		{SerialLost, 5, 5 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.NoLine = on })},
 		{RadioDead, 5, 0, false, trouble(func(t *inmem.Trouble, on bool) { t.Mute = on })},
 		{StickDead, 3, 0, false, trouble(func(t *inmem.Trouble, on bool) { t.Dead = on })},
-		{TornWrite, 4, 10 * time.Minute, false, writing("torn")},
-		{IgnoredWrite, 4, 10 * time.Minute, false, writing("ignored")},
-		{FailingWrite, 4, 10 * time.Minute, false, writing("failing")},
-		{LostWrite, 4, 10 * time.Minute, false, writing("lost")},
+		{TornWrite, 4, 10 * time.Minute, false, writing(inmem.TornWrite)},
+		{IgnoredWrite, 4, 10 * time.Minute, false, writing(inmem.IgnoredWrite)},
+		{FailingWrite, 4, 10 * time.Minute, false, writing(inmem.FailingWrite)},
+		{LostWrite, 4, 10 * time.Minute, false, writing(inmem.LostWrite)},
 		{StaleFiles, 3, 6 * time.Minute, false, (*World).staleFiles},
 		{CutFiles, 3, 6 * time.Minute, false, (*World).cutFiles},
 		{HostDiskFull, 4, 6 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Full = on })},
@@ -124,7 +127,10 @@ func init() {
 		{DevicesDeaf, 3, 5 * time.Minute, false, (*World).deafen},
 		{DeviceJoins, 6, 0, false, (*World).join},
 		{DeviceLeaves, 5, 0, false, (*World).leave},
-		{StickPulled, 5, 6 * time.Minute, false, trouble(func(t *inmem.Trouble, on bool) { t.Pulled = on })},
+		{StickPulled, 5, 6 * time.Minute, false, (*World).pullStick},
+		{FenceLies, 5, 6 * time.Minute, false, func(w *World, d Deed) { w.during(d, d.Node, func() { w.setAil(d, time.Duration(d.N%3)) }, func() {}) }},
+		{FenceSlow, 4, 6 * time.Minute, false, (*World).slowDown},
+		{FenceUnreachable, 4, 6 * time.Minute, false, (*World).line},
 		{HouseDark, 4, 0, false, (*World).houseDark},
 		{ControllerDiskFull, 4, 4 * time.Minute, false, (*World).fillDisk},
 		{ControllerPauses, 4, 4 * time.Minute, false, (*World).pause},
@@ -203,6 +209,11 @@ func (w *World) losePower(d Deed) {
 	w.during(d, d.Node, x.PowerOff, x.PowerOn)
 }
 
+func (w *World) pullStick(d Deed) {
+	x := w.home.Host(d.Node)
+	w.during(d, d.Node, x.PullStick, x.PlugStick)
+}
+
 func (w *World) slowDown(d Deed) {
 	w.during(d, d.Node, func() { w.setAil(d, time.Duration(1+d.N%20)*time.Second) }, func() {})
 }
@@ -229,15 +240,13 @@ func (w *World) killProcess(d Deed) {
 
 func writing(how string) func(*World, Deed) {
 	return func(w *World, d Deed) {
-		w.during(d, d.Node, func() {
+		x := w.home.Host(d.Node)
+		met := func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.writes[d.Node] = writeFault{how, d.Kind}
-		}, func() {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			delete(w.writes, d.Node)
-		})
+			w.metLocked(ail{d.Kind, d.Node})
+		}
+		w.during(d, d.Node, func() { x.SpoilWrite(how, met) }, func() { x.SpoilWrite("", nil) })
 	}
 }
 
@@ -396,6 +405,7 @@ func (w *World) startByHand(d Deed) {
 		return
 	}
 	w.count(d.Kind)
+	w.rules.hand()
 	x.SetRunning(true)
 }
 
@@ -406,6 +416,7 @@ func (w *World) startWrongly(d Deed) {
 		return
 	}
 	w.count(d.Kind)
+	w.rules.hand()
 	x.SetRunning(true)
 	w.later(d.Lasts, func() { x.SetRunning(false) })
 }
@@ -468,10 +479,16 @@ func (w *World) askFailover(d Deed) {
 		return
 	}
 	w.count(d.Kind)
-	w.home.Host(voice).Suffer(func(t *inmem.Trouble) { t.Pulled = true })
+	if d.N%2 == 0 { // otherwise the controller has to find out by itself
+		w.home.Host(voice).PullStick()
+		w.later(10*time.Minute, w.home.Host(voice).PlugStick)
+	}
 	d.Node = "stand-by"
-	w.ask(desk.Request{Verb: desk.Failover, To: w.who(d), Confirmed: "Owner has unplugged the stick of " + voice})
-	w.later(10*time.Minute, func() { w.home.Host(voice).Suffer(func(t *inmem.Trouble) { t.Pulled = false }) })
+	r := desk.Request{Verb: desk.Failover, To: w.who(d)}
+	if d.N%2 == 0 {
+		r.Confirmed = "Owner has unplugged the stick of " + voice
+	}
+	w.ask(r)
 }
 
 func (w *World) askHold(d Deed) {

@@ -27,13 +27,13 @@ var latencies = map[engine.Op]time.Duration{
 	engine.OpObserve: 60 * time.Millisecond, engine.OpStop: time.Second, engine.OpStopFast: 400 * time.Millisecond, engine.OpStart: 500 * time.Millisecond,
 	engine.OpPark: time.Second, engine.OpReset: 2 * time.Second, engine.OpInspect: 300 * time.Millisecond, engine.OpReadStick: 20 * time.Second,
 	engine.OpReadKnown: 5 * time.Second, engine.OpLoadStick: 30 * time.Second, engine.OpPatchStick: 3 * time.Second, engine.OpCapture: time.Second,
-	engine.OpStage: time.Second, engine.OpPromote: 200 * time.Millisecond, engine.OpUnpromote: 200 * time.Millisecond,
+	engine.OpListen: 4 * time.Second, engine.OpUnplug: time.Second, engine.OpReplug: time.Second, engine.OpStage: time.Second, engine.OpPromote: 200 * time.Millisecond, engine.OpUnpromote: 200 * time.Millisecond,
 }
 
 // changing operations act on a node, so there must be a step that says so beforehand.
 var changing = map[engine.Op]bool{engine.OpStop: true, engine.OpStopFast: true, engine.OpStart: true, engine.OpEnable: true, engine.OpDisable: true,
 	engine.OpPark: true, engine.OpReset: true, engine.OpLoadStick: true, engine.OpPatchStick: true, engine.OpStage: true,
-	engine.OpPromote: true, engine.OpUnpromote: true}
+	engine.OpUnplug: true, engine.OpReplug: true, engine.OpPromote: true, engine.OpUnpromote: true}
 
 // A node is a host as one controller reaches it.
 type node struct {
@@ -142,6 +142,24 @@ func (n *node) LoadStick(ctx context.Context, l network.StickLoad, p engine.Prog
 func (n *node) PatchStick(ctx context.Context, p network.StickPatch, progress engine.Progress) (r network.PatchReport, err error) {
 	err = n.do(ctx, engine.OpPatchStick, func() error { r, err = n.Node.PatchStick(ctx, p, progress); return err })
 	return r, err
+}
+
+func (n *node) Unplug(ctx context.Context) (u network.Unplugged, err error) {
+	err = n.do(ctx, engine.OpUnplug, func() error { u, err = n.Node.Unplug(ctx); return err })
+	return u, err
+}
+
+func (n *node) Replug(ctx context.Context) error {
+	return n.do(ctx, engine.OpReplug, func() error { return n.Node.Replug(ctx) })
+}
+
+func (n *node) Listen(ctx context.Context, who zigbee.Identity) (h network.Heard, err error) {
+	err = n.do(ctx, engine.OpListen, func() error {
+		h, err = n.Node.Listen(ctx, who)
+		n.c.w.rules.after(event{what: listened, node: n.host.Name(), heard: err == nil && h.Coordinator})
+		return err
+	})
+	return h, err
 }
 
 func (n *node) KeepOdometer(ctx context.Context, net string, o odometer.Odometer) error {

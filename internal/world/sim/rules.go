@@ -29,6 +29,7 @@ type event struct {
 	gen     generation.Generation
 	event   status.Event
 	text    string
+	heard   bool // of listened: the network is on air
 }
 
 type what int
@@ -39,6 +40,7 @@ const (
 	stickIsWritten // all of it is about to be
 	journaled
 	captured // a generation was put on the shelf
+	listened // a parked stick has heard who is on air
 	told
 	logged
 	happened // a deed was done, or taken back
@@ -59,6 +61,8 @@ type rules struct {
 	seen     []event // what was done since the open step began
 	noBroker time.Time
 	last     generation.Generation // that was accepted
+	onAir    bool                  // by who listened last in this run
+	byHand   time.Time             // when a person started a node last
 	foreign  int                   // voices that others than the controller have brought on air
 }
 
@@ -81,6 +85,7 @@ func (r *rules) after(e event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.oneVoiceAndCounters()
+	r.veto(e)
 	r.oneDirection(e)
 	r.nothingLost(e)
 	r.nothingShrinks(e)
@@ -112,12 +117,23 @@ func (r *rules) voice() string {
 	return r.voices[0]
 }
 
+// justNow is how long before a start a person may have started another node unnoticed:
+// between the last look and the act.
+const justNow = 5 * time.Second
+
+// hand notes that a person starts a node.
+func (r *rules) hand() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byHand = time.Now()
+}
+
 // oneVoiceAndCounters is I1 and I2, which the medium itself watches. What a boot, a
 // service manager or a person puts on air is not the controller's doing.
 func (r *rules) oneVoiceAndCounters() {
 	for _, b := range r.w.home.Breaches(r.breaches) {
 		r.breaches++
-		if b.Cause == inmem.ByController {
+		if b.Cause == inmem.ByController && time.Since(r.byHand) > justNow {
 			r.break_(b.Text[9:11], "%s", b.Text[9:])
 			continue
 		}
@@ -126,6 +142,18 @@ func (r *rules) oneVoiceAndCounters() {
 	}
 	if on := r.w.home.OnAir(); len(on) > 0 {
 		r.voices = on
+	}
+}
+
+// veto is I1 too: nobody is started after a parked stick has heard the network on air.
+func (r *rules) veto(e event) {
+	switch {
+	case e.what == listened:
+		r.onAir = e.heard
+	case e.what == journaled && e.entry.Event == plan.EventPlanned:
+		r.onAir = false
+	case e.what == opBegins && e.op == engine.OpStart && r.onAir:
+		r.break_("I1", "%s is started although the network was heard on air", e.node)
 	}
 }
 
@@ -165,7 +193,7 @@ func (r *rules) nothingLost(e event) {
 // proofs are the operations that show that a step did what it should: one of them, on
 // the step's node, after the step began.
 var proofs = map[plan.Act][]engine.Op{
-	plan.ActStop: {engine.OpObserve}, plan.ActFence: {engine.OpReset, engine.OpPark}, plan.ActStart: {engine.OpObserve}, plan.ActPark: {engine.OpPark, engine.OpReset},
+	plan.ActStop: {engine.OpObserve}, plan.ActFence: {engine.OpReset, engine.OpPark, engine.OpUnplug, opCut}, plan.ActStart: {engine.OpObserve}, plan.ActPark: {engine.OpPark, engine.OpReset},
 	plan.ActKeepStick: {engine.OpReadStick, engine.OpReadKnown}, plan.ActReadStick: {engine.OpReadStick, engine.OpReadKnown}, plan.ActLoad: {engine.OpLoadStick},
 	plan.ActActivate: {engine.OpPatchStick, engine.OpLoadStick}, plan.ActCopy: {engine.OpStage}, plan.ActFinalCopy: {engine.OpStage}, plan.ActPromote: {engine.OpPromote},
 	plan.ActDisable: {engine.OpObserve}, plan.ActProve: {engine.OpObserve}, plan.ActEnable: {},

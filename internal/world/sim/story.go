@@ -31,11 +31,12 @@ type Story struct {
 	Seed   uint64
 	Nodes  int     // two or three
 	Frames float64 // a second, on air
+	Plugs  bool    // every host has its power from a plug that can be switched
 	Deeds  []Deed  // in order
 }
 
 func (s Story) String() string {
-	lines := []string{fmt.Sprintf("%d nodes, %g frames a second", s.Nodes, s.Frames)}
+	lines := []string{fmt.Sprintf("%d nodes, %g frames a second, plugs %v", s.Nodes, s.Frames, s.Plugs)}
 	for _, d := range s.Deeds {
 		lines = append(lines, "  "+d.String())
 	}
@@ -47,7 +48,7 @@ var nodeNames = []string{"attic", "cellar", "shed"}
 // Draw makes the story of a seed.
 func Draw(seed uint64) Story {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
-	s := Story{Seed: seed, Nodes: 2 + r.IntN(3)/2, Frames: []float64{2, 2, 5, 15}[r.IntN(4)]}
+	s := Story{Seed: seed, Nodes: 2 + r.IntN(3)/2, Plugs: r.IntN(3) > 0, Frames: []float64{2, 2, 5, 15}[r.IntN(4)]}
 	long := time.Duration(3+r.IntN(11)) * time.Minute
 	for range 2 + r.IntN(7) {
 		s.Deeds = append(s.Deeds, draw(r, s, long))

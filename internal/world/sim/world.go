@@ -51,7 +51,6 @@ type World struct {
 	paused   time.Time
 	full     bool
 	ails     map[ail]time.Duration // what is wrong with a line, and how much
-	writes   map[string]writeFault // the next write to a stick, by node
 	unmet    map[ail]bool          // faults that nothing has met yet
 	coverage map[Kind]int
 	chance   map[chance]*rand.Rand
@@ -67,12 +66,6 @@ type World struct {
 type ail struct {
 	Kind Kind
 	Node string
-}
-
-// A writeFault is what the next write to a stick comes to.
-type writeFault struct {
-	how  string // as inmem names it
-	kind Kind
 }
 
 // A task is something that is done at a time.
@@ -91,10 +84,9 @@ func newWorld(s Story, logged bool) *World {
 // restart begins the story of a home.
 func (w *World) restart() {
 	w.began = time.Now()
-	w.ails, w.writes, w.unmet, w.coverage = map[ail]time.Duration{}, map[string]writeFault{}, map[ail]bool{}, map[Kind]int{}
+	w.ails, w.unmet, w.coverage = map[ail]time.Duration{}, map[ail]bool{}, map[Kind]int{}
 	w.chance = map[chance]*rand.Rand{}
 	w.home.FramesPerSecond = w.story.Frames
-	w.home.SetFault(w.writeFails)
 	w.backup = w.disk.Snapshot()
 	w.rules = newRules(w)
 	w.events.tell = w.rules.told
@@ -254,20 +246,6 @@ func (w *World) heard(string) {
 			w.metLocked(a)
 		}
 	}
-}
-
-// writeFails is asked by inmem, under the home's lock.
-func (w *World) writeFails(op string) error {
-	name, what, _ := strings.Cut(op, ".")
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	f, ok := w.writes[name]
-	if !ok || !strings.HasSuffix(what, "."+f.how) {
-		return nil
-	}
-	delete(w.writes, name)
-	w.metLocked(ail{f.kind, name})
-	return fmt.Errorf("a write to the stick went wrong: %s", f.how)
 }
 
 // later has something done after a while.
