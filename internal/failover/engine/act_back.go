@@ -106,7 +106,8 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	if e.targetMayHaveSpoken() && !e.raised && !broken.LowersOnUndo {
+	mayRaise := !e.raised && !broken.LowersOnUndo
+	if mayRaise && (e.targetMayHaveSpoken() || e.noStrays(s.Node) != nil) {
 		more, err := e.raiseOld(ctx, x, s)
 		if err != nil {
 			return nil, err
@@ -175,7 +176,11 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(ctx, s.Node, margin)
+	more, err := e.overtakeStrays(ctx, s, img)
+	if err != nil {
+		return nil, err
+	}
+	floors, err := e.floors(ctx, s.Node, max(margin, more))
 	if err != nil {
 		return nil, err
 	}
@@ -258,6 +263,9 @@ func (e *execution) answersAgain(ctx context.Context, node string) ([]string, er
 		got = []string{"unproven: " + err.Error()}
 	}
 	return append(saw, got...), e.remember(func(r *network.Record) {
+		if e.raised {
+			r.Strayed = nil
+		}
 		if r.Active != node {
 			r.Active, r.Since = node, time.Now()
 		}

@@ -197,6 +197,9 @@ func (e *execution) cameBack(ctx context.Context, speaker string) error {
 func (e *execution) record(_ context.Context, s plan.Step) ([]string, error) {
 	err := e.remember(func(r *network.Record) {
 		r.Active, r.Since, r.Unproven = s.Node, time.Now(), e.facts.unproven()
+		if e.plan.Kind != plan.KindSeed && e.plan.Kind != plan.KindRepair { // else it was not raised
+			r.Strayed = nil
+		}
 	})
 	if err != nil {
 		return nil, &haltError{err}

@@ -40,6 +40,11 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 }
 
 func (e *execution) startTarget(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
+	if e.plan.Kind == plan.KindSeed {
+		if err := e.noStrays(e.plan.To); err != nil {
+			return network.Observation{}, err
+		}
+	}
 	if err := e.stillFresh(); err != nil {
 		return network.Observation{}, err
 	}
@@ -140,6 +145,11 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	st, err := lookSilent(ctx, x)
+	if errors.Is(err, errSpeaks) && x.Name() != e.plan.To && x.Name() != e.plan.From {
+		if err := e.remember(func(r *network.Record) { strayed(r, x.Name()) }); err != nil {
+			return "", err
+		}
+	}
 	if errors.Is(err, errOnAir) && e.turning { // its Zigbee2MQTT is gone, its stick goes on
 		return e.resetOrphan(ctx, x)
 	}

@@ -129,6 +129,11 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	margin, err := e.overtakeStrays(ctx, s, source)
+	if err != nil {
+		return nil, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, margin)
 	want, err := nvimage.Successor(source, local, floors)
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)

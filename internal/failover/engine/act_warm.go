@@ -400,7 +400,7 @@ func (e *execution) bootWarm(ctx context.Context, s plan.Step) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	want, floors, err := e.mayStartFrom(ctx, s.Node, known.Image)
+	want, floors, err := e.mayStartFrom(ctx, s, known.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -432,8 +432,8 @@ func (e *execution) bootWarm(ctx context.Context, s plan.Step) ([]string, error)
 }
 
 // mayStartFrom is a memory with which a stick may start now.
-func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.Image) (*nvimage.Image, nvimage.Floors, error) {
-	floors, err := e.floors(ctx, node, 0)
+func (e *execution) mayStartFrom(ctx context.Context, s plan.Step, img *nvimage.Image) (*nvimage.Image, nvimage.Floors, error) {
+	floors, err := e.floors(ctx, s.Node, 0)
 	if err == nil && e.plan.Kind == plan.KindFailover { // the old stick went on after the generation was captured
 		var b *netbackup.Backup
 		if _, b, err = e.coordinatorState(); err == nil {
@@ -449,6 +449,11 @@ func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.
 			return nil, floors, err
 		}
 	}
+	margin, err := e.overtakeStrays(ctx, s, want)
+	if err != nil {
+		return nil, floors, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, margin)
 	c, err := want.Counters()
 	if err == nil { // an attempt that was cut off may have raised it already
 		floors = keepPace(floors, c.NWK)
@@ -457,7 +462,7 @@ func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.
 		err = errors.Join(err, want.Raise(floors))
 	}
 	if err != nil {
-		return nil, floors, fmt.Errorf("raise the counters of %s: %w", node, err)
+		return nil, floors, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
 	}
 	return want, floors, nil
 }

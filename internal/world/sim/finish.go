@@ -117,7 +117,7 @@ func (w *World) person() (did string) {
 		return "silenced " + other
 	case len(running) == 0 && n.Recorded == "":
 		voice := w.rules.voice()
-		w.rules.hand()
+		w.rules.hand(voice)
 		w.home.Host(voice).SetRunning(true)
 		return "started " + voice + " by hand"
 	case len(running) == 0:

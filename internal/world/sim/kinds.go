@@ -405,7 +405,7 @@ func (w *World) startByHand(d Deed) {
 		return
 	}
 	w.count(d.Kind)
-	w.rules.hand()
+	w.rules.hand(d.Node)
 	x.SetRunning(true)
 }
 
@@ -416,7 +416,7 @@ func (w *World) startWrongly(d Deed) {
 		return
 	}
 	w.count(d.Kind)
-	w.rules.hand()
+	w.rules.hand(d.Node)
 	x.SetRunning(true)
 	w.later(d.Lasts, func() { x.SetRunning(false) })
 }

@@ -63,11 +63,13 @@ type rules struct {
 	last     generation.Generation // that was accepted
 	onAir    bool                  // by who listened last in this run
 	byHand   time.Time             // when a person started a node last
+	wrongly  map[string]bool       // nodes that a person has started wrongly
+	unseen   map[string]bool       // nodes that a person has started wrongly, and no look has seen that
 	foreign  int                   // voices that others than the controller have brought on air
 }
 
 func newRules(w *World) *rules {
-	r := &rules{w: w, oldFiles: map[string]map[string]string{}, open: map[string]plan.Entry{}, kinds: map[string]plan.Plan{}, voices: w.home.OnAir()}
+	r := &rules{w: w, oldFiles: map[string]map[string]string{}, open: map[string]plan.Entry{}, kinds: map[string]plan.Plan{}, unseen: map[string]bool{}, wrongly: map[string]bool{}, voices: w.home.OnAir()}
 	for _, n := range w.names {
 		r.oldFiles[n] = w.home.Host(n).Data()
 	}
@@ -84,6 +86,7 @@ func newRules(w *World) *rules {
 func (r *rules) after(e event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.sight(e)
 	r.oneVoiceAndCounters()
 	r.veto(e)
 	r.oneDirection(e)
@@ -121,11 +124,27 @@ func (r *rules) voice() string {
 // between the last look and the act.
 const justNow = 5 * time.Second
 
-// hand notes that a person starts a node.
-func (r *rules) hand() {
+// hand notes that a person starts a node. What a wrong one uses nobody can know who has
+// not seen it.
+func (r *rules) hand(node string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.byHand = time.Now()
+	if !slices.Contains(r.voices, node) {
+		r.unseen[node], r.wrongly[node] = true, true
+	}
+}
+
+// sight notes that a wrong voice was seen.
+func (r *rules) sight(e event) {
+	if e.what == opEnds && e.err == nil && e.op == engine.OpObserve && r.unseen[e.node] && r.w.home.Host(e.node).Running() {
+		delete(r.unseen, e.node)
+	}
+}
+
+// excused says that the controller could not have known.
+func (r *rules) excused(b inmem.Breach) bool {
+	return b.Cause != inmem.ByController || time.Since(r.byHand) <= justNow || len(r.unseen) > 0 && b.Text[9:11] == "I2"
 }
 
 // oneVoiceAndCounters is I1 and I2, which the medium itself watches. What a boot, a
@@ -133,7 +152,7 @@ func (r *rules) hand() {
 func (r *rules) oneVoiceAndCounters() {
 	for _, b := range r.w.home.Breaches(r.breaches) {
 		r.breaches++
-		if b.Cause == inmem.ByController && time.Since(r.byHand) > justNow {
+		if !r.excused(b) {
 			r.break_(b.Text[9:11], "%s", b.Text[9:])
 			continue
 		}
@@ -247,7 +266,9 @@ func (r *rules) intentBeforeAct(e event) {
 
 func (r *rules) stepIsOpen() bool {
 	for _, last := range r.open {
-		if last.Event == plan.EventBegin || last.Event == plan.EventUndoBegin {
+		switch last.Event {
+		case plan.EventPlanned, plan.EventDone, plan.EventFailed, plan.EventWalkBack, plan.EventUndone, plan.EventUndoFailed, plan.EventEnded:
+		default:
 			return true
 		}
 	}
@@ -322,6 +343,9 @@ func (r *rules) restored() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.last = generation.Generation{}
+	for node := range r.wrongly { // what was seen of them is forgotten
+		r.unseen[node] = true
+	}
 	r.open, r.kinds = map[string]plan.Entry{}, map[string]plan.Plan{}
 }
 
