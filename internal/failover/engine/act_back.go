@@ -113,6 +113,9 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 			return nil, err
 		}
 		e.raised = true
+		if _, err := e.onlyVoice(ctx, s.Node); err != nil { // that took its time
+			return nil, err
+		}
 		saw = append(saw, more...)
 	}
 	if err := e.letItEnd(ctx, x); err != nil {
