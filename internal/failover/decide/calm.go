@@ -77,6 +77,9 @@ func (s *situation) unfit(to string) string {
 	if !s.is(health.Healthy) {
 		return "the network is not known to be healthy: " + string(s.conditions[0].Kind)
 	}
+	if c := s.find(health.ReturningExActive); c.Kind != "" {
+		return fmt.Sprintf("%s is not a stand-by yet: %s", c.Node, c.Evidence[len(c.Evidence)-1])
+	}
 	if to == "" {
 		return "no stand-by is ready: " + strings.Join(s.unready(), "; ")
 	}

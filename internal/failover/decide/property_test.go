@@ -224,14 +224,35 @@ func forbidden(in decide.Input, d decide.Decision) string {
 		return "a run is under way, or open"
 	case acts && doubt:
 		return "there is doubt"
+	case acts && seen[health.HostLostBridgeOnline] && d.Action != decide.Silence:
+		return "Zigbee works, and it is our way to the host that does not"
 	case acts && !in.Policy.Automatic && d.Action != decide.Rehearse:
 		return "it must not act by itself"
 	case d.Action == decide.Failover && day >= in.Policy.PerDay:
 		return "the daily cap is reached"
 	case d.Action == decide.Failover:
 		return badFailover(in, d)
-	case d.Action == decide.ColdStart && d.Node != in.Health.Recorded:
+	case d.Action == decide.ColdStart:
+		return badStart(in, d)
+	}
+	return ""
+}
+
+// badStart is about one voice, too.
+func badStart(in decide.Input, d decide.Decision) string {
+	if d.Node != in.Health.Recorded {
 		return "it is not the node on record"
+	}
+	for _, n := range in.Health.Nodes {
+		lost := n.Failed != "" || n.Seen == nil
+		switch {
+		case n.Seen != nil && n.Seen.Active() && !n.Seen.OnlyOurs() && !n.Silent.After(n.Seen.At):
+			return n.Name + " runs, or did when it was seen last"
+		case n.Name == d.Node && lost:
+			return "it cannot be asked"
+		case n.Name != d.Node && lost && n.Silent.IsZero():
+			return n.Name + " may be on air"
+		}
 	}
 	return ""
 }

@@ -228,7 +228,7 @@ func (s *situation) notReady(b Standby) string {
 	if !b.Ready {
 		return b.Node + " is not ready: " + strings.Join(orNil(b.Why), "; ")
 	}
-	if !s.stance(b.Node).Reachable() {
+	if s.stance(b.Node) != health.Stopped {
 		return s.node(b.Node).Sight(s.now)
 	}
 	if t, bad := s.failed(Failover, b.Node, time.Hour); bad {
@@ -266,7 +266,7 @@ func oneVoice(s *situation) (Decision, bool) {
 // aloud is which node, other than these two, may be on air.
 func (s *situation) aloud(from, to string) string {
 	for _, n := range s.Health.Nodes {
-		if n.Name == from || n.Name == to || n.Stance(s.now).Reachable() || n.Quiet(s.now) {
+		if n.Name == from || n.Name == to || n.Stance(s.now) == health.Stopped || n.Quiet(s.now) {
 			continue
 		}
 		return fmt.Sprintf("%s, and %s", n.Sight(s.now), n.Quietness(s.now))

@@ -202,7 +202,7 @@ func (p picture) nobody() []Condition {
 	var evidence []string
 	for _, n := range p.Nodes {
 		switch s := p.stance[n.Name]; {
-		case s == Stopped || s == Taken:
+		case s == Stopped || s == Taken && n.Name == p.Recorded:
 			evidence = append(evidence, n.Sight(p.Now))
 		case n.Name != p.Recorded && n.Quiet(p.Now):
 			evidence = append(evidence, n.Sight(p.Now), n.Quietness(p.Now))

@@ -15,13 +15,16 @@ const (
 	ProbeCoordinatorCheck Probe = "coordinator check"
 )
 
-// When the radio is asked. A pause that is three times the longest of late is strange, and
-// whatever the pace, one of 90 s is. With 10 s for the devices and 14 s for a stick that does
-// not answer, twice, a dead radio is known within 60 s under traffic and 3 min when idle.
+// When the radio is asked. A pause of twice the longest of late is strange; under traffic,
+// which is a message every 20 s or more often, one of 25 s is, and whatever the pace, one of
+// 90 s. With 10 s for the devices and 14 s for a stick that does not answer, twice, a dead
+// radio is known within 60 s under traffic and 3 min when idle.
 const (
-	paces  = 3
-	hasty  = 15 * time.Second
-	idling = 90 * time.Second
+	paces   = 2
+	traffic = 20 * time.Second
+	shortly = 15 * time.Second
+	hasty   = 25 * time.Second
+	idling  = 90 * time.Second
 	// again is how long a probe is given before the next one.
 	again = 10 * time.Second
 )
@@ -86,8 +89,12 @@ func lastTry(asked time.Time) time.Time {
 
 // pause is how long nothing may be heard before somebody is asked.
 func (p picture) pause() time.Duration {
-	if p.Radio.Pace == 0 {
+	switch pace := p.Radio.Pace; {
+	case pace == 0:
 		return idling
+	case pace <= traffic:
+		return min(max(paces*pace, shortly), hasty)
+	default:
+		return min(paces*pace, idling)
 	}
-	return min(max(paces*p.Radio.Pace, hasty), idling)
 }
