@@ -42,21 +42,18 @@ func NextProbe(in Input) (Probe, time.Time) {
 	return p.probeRadio()
 }
 
-// probeBridge: what it said last is in doubt, or it was not heard for long.
+// probeBridge: what it said last is in doubt, or it owes an answer. Otherwise the probes of
+// the radio pass through it.
 func (p picture) probeBridge() (Probe, time.Time) {
 	b := p.Bridge
-	next := later(b.Asked.Add(again), p.bridge.last.Add(p.pause()))
+	answered := b.Unanswered.IsZero()
 	switch {
-	case b.Asked.IsZero() && p.bridge.last.IsZero():
-		return ProbeBridge, p.Now
-	case p.bridge.tone == online && b.Unanswered.IsZero() && len(p.speaking()) > 0:
-		return ProbeNone, time.Time{} // the radio's probes pass through it
-	case p.bridge.tone == unclear && b.Unanswered.IsZero() && after(b.Spoke, b.At):
-		// It has spoken itself, and what the broker keeps is merely to be put right.
-	case p.bridge.tone != online || !b.Unanswered.IsZero():
-		next = b.Asked.Add(again)
+	case answered && p.bridge.tone == online:
+		return ProbeNone, time.Time{}
+	case answered && p.bridge.tone == unclear && after(b.Spoke, b.At):
+		return ProbeNone, time.Time{} // what the broker keeps is merely to be put right
 	}
-	return ProbeBridge, next
+	return ProbeBridge, b.Asked.Add(again)
 }
 
 // probeRadio goes on to the dearer probe when the cheaper one was not answered.
