@@ -333,3 +333,10 @@ func encode(t *rapid.T, v any) string {
 	}
 	return string(b)
 }
+
+func BenchmarkDecide(b *testing.B) {
+	inputs := recordedInputs()
+	for i := 0; b.Loop(); i++ {
+		decide.Decide(inputs[i%len(inputs)])
+	}
+}
