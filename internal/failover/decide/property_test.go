@@ -125,7 +125,7 @@ func (w world) input() decide.Input {
 		in.Standbys = append(in.Standbys, decide.Standby{Node: n.Name, Ready: w.often("ready"), Warm: rapid.Bool().Draw(w.T, "warm"), Generation: rapid.IntRange(1, 3).Draw(w.T, "generation")})
 	}
 	if w.often("remembers") {
-		in.Memory = decide.Memory{Trouble: rapid.SampledFrom(health.Kinds()).Draw(w.T, "trouble"), Node: "attic", Since: w.ago("trouble since"), Out: w.ago("out"), Looks: 3}
+		in.Memory = decide.Memory{Trouble: rapid.SampledFrom(health.Kinds()).Draw(w.T, "trouble"), Node: "attic", Since: w.ago("trouble since"), Out: w.ago("out"), Looks: 3, Looked: w.now.Add(-5 * time.Second)}
 	}
 	return in
 }

@@ -68,7 +68,9 @@ func (s *situation) remember() Memory {
 		return Memory{}
 	}
 	looked := s.node(node).Looked
-	if m.Node != node || m.Out.IsZero() || health.Age(s.now, m.Out) < 0 {
+	// Who has not looked for long does not know that it was so without a break.
+	gap := health.Age(looked, m.Looked) > health.Fresh
+	if m.Node != node || m.Out.IsZero() || gap || health.Age(s.now, m.Out) < 0 {
 		return Memory{Trouble: s.trouble.Kind, Node: node, Since: s.now, Out: s.now, Looks: 1, Looked: looked}
 	}
 	if m.Trouble != s.trouble.Kind || health.Age(s.now, m.Since) < 0 {

@@ -138,6 +138,9 @@ func (s *situation) mayRepair() string {
 	case k >= s.Policy.Repairs:
 		return fmt.Sprintf("%s was repaired in place %s within the hour, which is as often as is allowed", n, times(k))
 	}
+	if why := s.aloud(n, ""); why != "" {
+		return why
+	}
 	if t, bad := s.failed(Repair, n, retry); bad {
 		return fmt.Sprintf("a repair in place was tried %s: %s", s.ago(t.At), t.Why)
 	}
