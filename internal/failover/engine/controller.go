@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -17,16 +17,16 @@ import (
 type Controller struct {
 	parts Parts
 
-	mu         sync.Mutex
-	busy       map[string]string          // network → run id; guarded by mu
-	identities map[string]zigbee.Identity // by image on the shelf; guarded by mu
+	mu     sync.Mutex
+	busy   map[string]string         // network → run id; guarded by mu
+	images map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]zigbee.Identity{}}
+	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}}
 }
 
 // Networks names the configured networks.

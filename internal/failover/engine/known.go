@@ -53,37 +53,52 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 	return out
 }
 
-// identity is that of an image on the shelf. An image never changes, so it is read once.
+// identity is that of an image on the shelf.
 func (c *Controller) identity(blob string) (zigbee.Identity, error) {
-	c.mu.Lock()
-	id, read := c.identities[blob]
-	c.mu.Unlock()
-	if read {
-		return id, nil
-	}
-	img, err := c.image(blob)
+	img, err := c.shared(blob)
 	if err != nil {
-		return id, err
+		return zigbee.Identity{}, err
 	}
 	if err := img.Resumable(); err != nil {
-		return id, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
+		return zigbee.Identity{}, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
 	}
-	if id, err = img.Identity(); err != nil {
-		return id, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.identities[blob] = id
-	return id, nil
+	return img.Identity()
 }
 
-// image reads a stick's image from the shelf.
+// image reads a stick's image from the shelf; it is the caller's.
 func (c *Controller) image(blob string) (*nvimage.Image, error) {
+	img, err := c.shared(blob)
+	if err != nil {
+		return nil, err
+	}
+	return img.Clone(), nil
+}
+
+// keptImages is how many images are remembered: some for each node.
+const keptImages = 16
+
+// shared is an image on the shelf, which never changes there, so it is read once.
+func (c *Controller) shared(blob string) (*nvimage.Image, error) {
+	c.mu.Lock()
+	img, read := c.images[blob]
+	c.mu.Unlock()
+	if read {
+		return img, nil
+	}
 	raw, err := c.blob(blob)
 	if err != nil {
 		return nil, fmt.Errorf("read a stick's image: %w", err)
 	}
-	return nvimage.Parse(raw)
+	if img, err = nvimage.Parse(raw); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.images) >= keptImages {
+		clear(c.images)
+	}
+	c.images[blob] = img
+	return img, nil
 }
 
 // blob reads a content from the shelf, which has checked its hash.
