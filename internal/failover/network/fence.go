@@ -85,3 +85,16 @@ func (r *Record) Speaks(node string) bool {
 	delete(r.Fenced, node)
 	return silent || fenced
 }
+
+// Beside notes that a node was seen to run at that time although another is the active one,
+// and reports whether that is news.
+func (r *Record) Beside(node string, at time.Time) bool {
+	if r.Active == "" || r.Active == node || r.Since.After(at) || r.Spoken[node] {
+		return false
+	}
+	if r.Spoken == nil {
+		r.Spoken = map[string]bool{}
+	}
+	r.Spoken[node] = true
+	return true
+}
