@@ -8,7 +8,9 @@ var ProjectRules = Rules{
 		"internal/dongle/nvimage",
 		"internal/dongle/netbackup",
 		"internal/failover/cadence",
+		"internal/failover/decide",
 		"internal/failover/generation",
+		"internal/failover/health",
 		"internal/failover/network",
 		"internal/failover/odometer",
 		"internal/failover/plan",
@@ -31,8 +33,11 @@ var ProjectRules = Rules{
 		"internal/failover/desk/...":   core,
 		// Pages are filled by others.
 		"web/...": {"web/..."},
-		// The configuration is what a person wrote, not what is done with it.
-		"internal/config": {},
+		// The configuration is what a person wrote, not what is done with it; the words and
+		// defaults of a policy have one place.
+		"internal/config": {"internal/failover/decide", "internal/failover/rehearsal"},
+		// Pure, but for the reader of cron expressions, which is pure itself.
+		"internal/failover/rehearsal": {},
 	},
 
 	// The helper runs on a stranger's host.
