@@ -67,6 +67,7 @@ var ProjectRules = Rules{
 		"internal/host/service":           {"internal/host/remote"},
 		"internal/storage/events":         {"internal/storage/durable"},
 		"internal/storage/holds":          {"internal/storage/durable"},
+		"internal/storage/notes":          {"internal/storage/durable"},
 		"internal/backup":                 {"internal/storage/durable"},
 		"internal/storage/journal":        {"internal/storage/durable"},
 		"internal/storage/memory":         {"internal/storage/durable"},
@@ -81,6 +82,7 @@ var ProjectRules = Rules{
 	MaxImports: 5,
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
+		"internal/failover/status": "what is shown of a network has all of its words",
 		"internal/failover/desk":   "what is asked of a network and what is shown of it pass over it",
 		"internal/console":         "a person at a terminal is shown whatever there is",
 		"internal/dash":            "the page shows everything that is known of a network",

@@ -61,11 +61,33 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 	case j.request.Verb == Sync:
 		return d.sync(ctx, f, j, watch)
 	default:
+		if do, ok := d.inPlace(j.request.Verb); ok {
+			ended, err = do(ctx, r, watch)
+			return ended, "", err
+		}
 		do := map[Verb]func(context.Context, engine.Request, engine.Watch) (engine.Ended, error){
 			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore}
 		ended, err = do[j.request.Verb](ctx, r, watch)
 	}
 	return ended, "", err
+}
+
+// inPlace is what the engine has for a verb that leaves the network where it is; false for
+// the others.
+func (d *Desk) inPlace(v Verb) (func(context.Context, engine.Request, engine.Watch) (engine.Ended, error), bool) {
+	e, ok := d.parts.Engine.(inPlace)
+	if !ok {
+		return nil, false
+	}
+	switch v {
+	case Repair:
+		return e.Repair, true
+	case Return:
+		return e.Return, true
+	case Silence:
+		return e.Silence, true
+	}
+	return nil, false
 }
 
 func unreachable(s engine.Captured) string {
@@ -113,7 +135,7 @@ func (d *Desk) progress(f *dossier, r engine.Report) {
 func (d *Desk) identify(f *dossier, j *job, r engine.Report) *tale {
 	t := d.unended(f.name)
 	if t == nil { // the journal cannot be read: what is told must do
-		t = newTale(plan.Plan{Kind: j.request.kind(), Network: f.name, Reason: reasonOf(j.request.By), Created: time.Now()})
+		t = newTale(plan.Plan{Kind: j.request.kind(), Network: f.name, Reason: j.request.reason(), Created: time.Now()})
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -161,9 +183,13 @@ func (d *Desk) conclude(f *dossier, j *job, ended engine.Ended, note string, err
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trouble(f, t, j, err)
+	tell := j.decided == "" || d.concludeOwn(f, j, ended, err)
 	switch {
 	case j.started || j.recovers:
 		err = nil
+	case err != nil && j.decided != "" && !tell:
+	case err != nil && j.decided != "":
+		err = d.refuseOwn(f, j, asRefusal(j, err))
 	case err != nil:
 		err = d.refuseLocked(f, j.request, asRefusal(j, err))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -28,6 +29,18 @@ type Parts struct {
 	// Membership calls tell with every change of a network, from any goroutine, until
 	// cancel is called; nil: none is heard of.
 	Membership func(network string, tell func(engine.Membership)) (cancel func())
+	// Decide says what to do about a network; nil: nobody does, and nothing is done that
+	// was not asked for. It is decide.Decide, wherever safety matters.
+	Decide func(decide.Input) decide.Decision
+	// Policy is how each network is looked after; one that is not in it gets the zero
+	// Policy, which does nothing by itself.
+	Policy map[string]Policy
+	// Rungs are the ways to silence each node of a network that are configured; nil: none.
+	Rungs func(network string) map[string][]decide.Rung
+	// Decisions keep what was decided; nil: nobody does. Notes keep what must not be
+	// forgotten; nil: it is forgotten with the process.
+	Decisions Decisions
+	Notes     Notes
 	// Tidy removes what is old of a network's past; nil: nobody does. It is called when
 	// something was added, at most once an hour for each network, never twice at once, and
 	// may take its time. What it cannot do it tells itself.
@@ -43,6 +56,12 @@ type Node struct {
 	Name    string
 	Kind    string // service manager
 	Address string // where it is reached
+}
+
+// Decisions keep every decision that is another one than before, with all that it was
+// made from.
+type Decisions interface {
+	Add(network string, in decide.Input, dec decide.Decision) error
 }
 
 // An Engine looks and acts; *engine.Controller is one. Its methods mean what they

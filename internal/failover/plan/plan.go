@@ -21,6 +21,9 @@ const (
 	KindFailover   Kind = "failover"   // unplanned move: the node that was active is broken or gone
 	KindSeed       Kind = "seed"       // restart the active once, to read its stick whole
 	KindRestore    Kind = "restore"    // bring a kept generation back onto the active
+	KindRepair     Kind = "repair"     // restart the active in place, with its stick
+	KindReturn     Kind = "return"     // make a node that was active once a stand-by again
+	KindSilence    Kind = "silence"    // end a second active, the one on record goes on
 )
 
 // Moves says that the network has another active node afterwards.
