@@ -14,6 +14,7 @@ import (
 	"z2mha/internal/bus"
 	"z2mha/internal/config"
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/discovery"
@@ -72,8 +73,9 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	h.desk = desk.New(desk.Parts{
 		Engine: h.app.controller, History: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Events: kept, Holds: holds.New(filepath.Join(cfg.State, "holds"), disk), Nodes: nodesOf(cfg), Log: log,
-		Policy: policies(cfg), Notes: notes.New(filepath.Join(cfg.State, "notes"), disk),
+		Decide: decide.Decide, Policy: policies(cfg), Notes: notes.New(filepath.Join(cfg.State, "notes"), disk),
 		Capture: captureRule(cfg), Membership: h.app.controller.Membership,
+		Bridge: h.app.controller.Bridge, Sighted: h.app.controller.Sighted,
 		Tidy: func(net string) { h.app.tidier.tidyQuietly(net, log) },
 	})
 	h.entities = entities.New(entities.Config{

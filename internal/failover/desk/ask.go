@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -24,8 +25,8 @@ type job struct {
 	recovers bool   // nothing was asked for: an earlier run is settled
 	earlier  string // run that was open when it was asked, "" when none
 
-	decided string // what the controller decided itself, see keyOf; "" for what was asked for
-	risk    string // the policy's AcceptRisk, for what was decided
+	decision *decide.Decision // of the controller itself, nil for what was asked for
+	risk     string           // the policy's AcceptRisk, for what was decided
 
 	begun   chan struct{} // closed when its own run has begun
 	over    chan struct{} // closed at the end
@@ -259,7 +260,7 @@ func forPerson(h status.Hold, err error) error {
 // engineRequest is r in the engine's words.
 func (r Request) engineRequest() engine.Request {
 	return engine.Request{Network: r.Network, To: r.To, Reason: r.reason(), AcceptChange: r.AcceptChange,
-		Generation: r.Generation, Confirmed: r.Confirmed}
+		Generation: r.Generation, Confirmed: r.Confirmed, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
 }
 
 // reason is what the journal says of who asked.

@@ -61,33 +61,12 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 	case j.request.Verb == Sync:
 		return d.sync(ctx, f, j, watch)
 	default:
-		if do, ok := d.inPlace(j.request.Verb); ok {
-			ended, err = do(ctx, r, watch)
-			return ended, "", err
-		}
 		do := map[Verb]func(context.Context, engine.Request, engine.Watch) (engine.Ended, error){
-			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore}
+			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore,
+			Repair: e.Repair, Return: e.Return, Silence: e.Silence}
 		ended, err = do[j.request.Verb](ctx, r, watch)
 	}
 	return ended, "", err
-}
-
-// inPlace is what the engine has for a verb that leaves the network where it is; false for
-// the others.
-func (d *Desk) inPlace(v Verb) (func(context.Context, engine.Request, engine.Watch) (engine.Ended, error), bool) {
-	e, ok := d.parts.Engine.(inPlace)
-	if !ok {
-		return nil, false
-	}
-	switch v {
-	case Repair:
-		return e.Repair, true
-	case Return:
-		return e.Return, true
-	case Silence:
-		return e.Silence, true
-	}
-	return nil, false
 }
 
 func unreachable(s engine.Captured) string {
@@ -183,12 +162,12 @@ func (d *Desk) conclude(f *dossier, j *job, ended engine.Ended, note string, err
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trouble(f, t, j, err)
-	tell := j.decided == "" || d.concludeOwn(f, j, ended, err)
+	tell := j.decision == nil || d.concludeOwn(f, j, ended, err)
 	switch {
 	case j.started || j.recovers:
 		err = nil
-	case err != nil && j.decided != "" && !tell:
-	case err != nil && j.decided != "":
+	case err != nil && j.decision != nil && !tell:
+	case err != nil && j.decision != nil:
 		err = d.refuseOwn(f, j, asRefusal(j, err))
 	case err != nil:
 		err = d.refuseLocked(f, j.request, asRefusal(j, err))

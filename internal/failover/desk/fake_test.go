@@ -463,6 +463,14 @@ func (e *fakeEngine) Silence(ctx context.Context, r engine.Request, w engine.Wat
 	return e.carryOut(ctx, r, w, p)
 }
 
+func (e *fakeEngine) PlanRepair(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {
+	return plan.Repair(net, "attic", []string{"cellar"}, plan.DefaultTiming()), nil, nil
+}
+
+func (e *fakeEngine) PlanReturn(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {
+	return plan.Return(net, node, "cellar", nil, plan.DefaultTiming()), nil, nil
+}
+
 func (e *fakeEngine) PlanRestore(_ context.Context, net string, number int) (plan.Plan, []engine.Explained, error) {
 	return plan.Restore(net, "attic", []string{"cellar"}, number, plan.DefaultTiming()), nil, nil
 }

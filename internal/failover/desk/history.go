@@ -21,6 +21,8 @@ type past struct {
 
 	failovers []time.Time // begun by the controller itself, oldest first
 	repairs   []time.Time // of the active in place, oldest first
+	starts    []time.Time // cold starts by the controller itself, oldest first
+	stopped   *status.Run // that a person asked for and nothing has undone since, nil when none
 }
 
 // A rest tells runs apart by how long Zigbee rests in them. to is "" for any target.
@@ -80,6 +82,14 @@ func (p *past) addOwn(t *tale) {
 		add(&p.failovers)
 	case kind == plan.KindRepair:
 		add(&p.repairs)
+	case kind == plan.KindStart && t.run.Cause == status.CauseAutomatic:
+		add(&p.starts)
+	}
+	switch kind := t.run.Plan.Kind; {
+	case kind == plan.KindStop && t.run.Outcome == plan.Completed:
+		p.stopped = t.shown()
+	case kind != plan.KindSync && t.run.Outcome == plan.Completed:
+		p.stopped = nil
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/readiness"
 	"z2mha/internal/failover/status"
 )
 
@@ -41,6 +42,12 @@ type Parts struct {
 	// forgotten; nil: it is forgotten with the process.
 	Decisions Decisions
 	Notes     Notes
+	// Bridge is what is heard of a network over MQTT, and the way to ask its radio; nil:
+	// nothing is heard, and nobody is asked.
+	Bridge func(network string) engine.Bridge
+	// Sighted calls tell with each node as soon as it was looked at, from any goroutine, until
+	// cancel is called; nil: looks tell only when all nodes are done.
+	Sighted func(network string, tell func(readiness.View)) (cancel func())
 	// Tidy removes what is old of a network's past; nil: nobody does. It is called when
 	// something was added, at most once an hour for each network, never twice at once, and
 	// may take its time. What it cannot do it tells itself.
@@ -58,10 +65,10 @@ type Node struct {
 	Address string // where it is reached
 }
 
-// Decisions keep every decision that is another one than before, with all that it was
-// made from.
+// Decisions keep what was decided, with all that it was made from, under a number. One
+// that says nothing new need not be kept.
 type Decisions interface {
-	Add(network string, in decide.Input, dec decide.Decision) error
+	Keep(in decide.Input, dec decide.Decision) (number int, kept bool, err error)
 }
 
 // An Engine looks and acts; *engine.Controller is one. Its methods mean what they
@@ -76,6 +83,9 @@ type Engine interface {
 	Accept(network string, number int, by string) (generation.Generation, error)
 	StopNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	StartNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Repair(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Return(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Silence(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Seed(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Failover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Restore(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
@@ -84,6 +94,8 @@ type Engine interface {
 	PlanSync(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanStop(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanStart(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanRepair(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanReturn(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanSeed(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanFailover(ctx context.Context, net, to, confirmed string) (plan.Plan, []engine.Explained, error)
 	PlanRestore(ctx context.Context, net string, number int) (plan.Plan, []engine.Explained, error)

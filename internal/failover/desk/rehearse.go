@@ -125,5 +125,5 @@ func (f *dossier) rehearsal(now time.Time) string {
 	if w.due.IsZero() || now.Before(w.due) || w.blackout != "" || rehearsal.Late(w.due, now) {
 		return ""
 	}
-	return "the rehearsal of " + w.due.Format("Mon 2 Jan, 15:04")
+	return w.due.Format("Mon 2 Jan, 15:04")
 }

@@ -31,6 +31,8 @@ type Desk struct {
 	files   map[string]*dossier
 	changed chan struct{}
 	open    bool // requests are taken
+	started time.Time
+	jumped  time.Time // when the clock was seen to be set, or we were seen to have stood still
 }
 
 var _ Service = (*Desk)(nil)
@@ -43,6 +45,9 @@ func New(p Parts) *Desk {
 	for _, name := range d.order {
 		d.files[name] = newDossier(name, p.Nodes[name], p.Every, p.Capture)
 		d.files[name].watch.policy = p.Policy[name]
+		if p.Bridge != nil {
+			d.files[name].bridge = p.Bridge(name)
+		}
 	}
 	return d
 }
@@ -61,7 +66,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		d.prepare(name)
 	}
 	d.mu.Lock()
-	d.open = true
+	d.open, d.started = true, time.Now()
 	d.mu.Unlock()
 	close(d.ready)
 
@@ -70,9 +75,11 @@ func (d *Desk) Run(ctx context.Context) error {
 	others.Go(d.news.run)
 	others.Go(func() { d.announce(over) })
 	others.Go(func() { d.tidyUp(over) })
+	others.Go(func() { d.watchClock(over) })
 	networks.Go(func() { <-ctx.Done() })
 	for _, f := range d.files {
 		networks.Go(func() { d.attend(ctx, f) })
+		networks.Go(func() { d.mind(ctx, f) })
 	}
 	networks.Wait()
 	d.news.close()
@@ -105,6 +112,7 @@ func (d *Desk) prepare(name string) {
 func (d *Desk) attend(ctx context.Context, f *dossier) {
 	defer d.closeUp(f)
 	defer d.hearken(f)()
+	defer d.watchNodes(f)()
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for ctx.Err() == nil {

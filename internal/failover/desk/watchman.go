@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"z2mha/internal/failover/decide"
-	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/status"
 )
@@ -22,10 +21,12 @@ type watch struct {
 	memory   decide.Memory
 	decision *decide.Decision // the last one, nil when there was none
 	input    decide.Input     // that it was made from
+	number   int              // under which it is kept, 0 when it is not
 	at       time.Time        // when it was made
 	since    time.Time        // since when it is the same
 	tries    map[string]try   // what was not begun or did not work, by what was decided
-	fences   map[string]decide.Failed
+	tried    []decide.Tried   // what came to nothing, of late
+	fences   map[string]unfenced
 	asked    string // id of the question that was told last, "" when there is none
 	notes    status.Notes
 	notesErr error
@@ -62,13 +63,14 @@ func (d *Desk) weigh(ctx context.Context, f *dossier) *job {
 // inputOf is what is decided from; false when nothing can be decided: the network was not
 // looked at, or something is under way.
 func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
+	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.open || f.closed || f.sight.at.IsZero() || f.lookErr != nil || f.job != nil {
 		return decide.Input{}, false
 	}
 	return decide.Input{
-		Health:   d.evidence(f, now),
+		Health:   d.input(f, signs, now),
 		Policy:   f.watch.policy.Policy,
 		Standbys: f.sight.standbys(now),
 		State:    d.stateOf(f, now),
@@ -82,7 +84,8 @@ func (d *Desk) stateOf(f *dossier, now time.Time) decide.State {
 	s := decide.State{
 		Open: f.picture.unfinished(), LastActive: st.Record.Active, Acknowledged: w.notes.Acknowledged,
 		Failovers: within(w.failovers(f.past), now, 24*time.Hour), Repairs: within(f.past.repairs, now, 24*time.Hour),
-		FenceFailed: f.fencesFailed(now), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
+		Starts: within(f.past.starts, now, 24*time.Hour), Tried: w.tried, Stopped: f.stoppedOnPurpose(),
+		FenceFailed: f.fencesFailed(), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
 		Rehearsal: f.rehearsal(now),
 	}
 	switch {
@@ -155,7 +158,7 @@ func (d *Desk) follow(f *dossier, in decide.Input, dec decide.Decision, held boo
 		return nil
 	}
 	j := newJob(r)
-	j.decided, j.risk = keyOf(dec), in.Policy.AcceptRisk
+	j.decision, j.risk = &dec, in.Policy.AcceptRisk
 	d.take(f, j)
 	d.parts.Log.Info("the controller acts", "network", f.name, "action", dec.Action, "node", dec.Node, "to", dec.To, "why", first(dec.Reasons))
 	return j
@@ -228,38 +231,24 @@ func troubled(conditions []health.Condition) bool {
 	return !slices.ContainsFunc(conditions, func(c health.Condition) bool { return c.Kind == health.Healthy || c.Kind == health.Unproven })
 }
 
-// correct puts the retained bridge/state right. It does no harm when it does not work: the
-// next look finds it again.
+// correct puts the retained bridge/state right. What does not work is not tried again soon.
 func (d *Desk) correct(ctx context.Context, f *dossier, dec decide.Decision) {
-	c, ok := d.parts.Engine.(interface {
-		Correct(ctx context.Context, net string) error
-	})
-	if !ok {
+	evidence, err := d.CorrectState(ctx, f.name)
+	if err == nil {
+		d.parts.Log.Info("bridge/state at the broker was put right", "network", f.name, "evidence", evidence)
 		return
 	}
-	if err := c.Correct(ctx, f.name); err != nil {
-		d.parts.Log.Warn("bridge/state at the broker could not be put right", "network", f.name, "error", err)
-		return
-	}
-	d.parts.Log.Info("bridge/state at the broker was put right", "network", f.name, "why", first(dec.Reasons))
-}
-
-// keepDecision takes a decision in: it is stored when it is another one than before, and a
-// question is told once.
-func (d *Desk) keepDecision(f *dossier, in decide.Input, dec decide.Decision) {
-	if same := d.noteDecision(f, in, dec); same || d.parts.Decisions == nil {
-		return
-	}
-	if err := d.parts.Decisions.Add(in.Health.Network, in, dec); err != nil {
-		d.parts.Log.Error("a decision cannot be stored", "network", f.name, "error", err)
-	}
-}
-
-func (d *Desk) noteDecision(f *dossier, in decide.Input, dec decide.Decision) (same bool) {
+	d.parts.Log.Warn("bridge/state at the broker could not be put right", "network", f.name, "error", err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	f.watch.cameToNothing(dec, err, time.Now())
+}
+
+// keepDecision takes a decision in. A question is told once.
+func (d *Desk) keepDecision(f *dossier, in decide.Input, dec decide.Decision) {
+	d.mu.Lock()
 	w := &f.watch
-	same = w.decision != nil && alike(*w.decision, dec)
+	same := w.decision != nil && alike(*w.decision, dec)
 	if !same {
 		w.since = in.Health.Now
 	}
@@ -267,7 +256,25 @@ func (d *Desk) noteDecision(f *dossier, in decide.Input, dec decide.Decision) (s
 	w.settled(dec)
 	d.askPerson(f, dec)
 	d.reconsider(f)
-	return same
+	d.mu.Unlock()
+	if _, acts := requestOf(f.name, dec); !acts || !same { // one that is not carried out again says nothing new
+		d.store(f, in, dec)
+	}
+}
+
+// store keeps a decision on disk. That this does not work keeps nothing from being done.
+func (d *Desk) store(f *dossier, in decide.Input, dec decide.Decision) {
+	if d.parts.Decisions == nil {
+		return
+	}
+	number, _, err := d.parts.Decisions.Keep(in, dec)
+	if err != nil {
+		d.parts.Log.Error("a decision cannot be stored", "network", f.name, "error", err)
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f.watch.number = number
 }
 
 // alike says that two decisions are the same but for how old the evidence is.
@@ -304,7 +311,7 @@ func (w watch) shown() *status.Decision {
 		return nil
 	}
 	dec := w.decision
-	out := &status.Decision{At: w.at, Since: w.since, Action: dec.Action, Node: dec.Node, To: dec.To,
+	out := &status.Decision{Number: w.number, At: w.at, Since: w.since, Action: dec.Action, Node: dec.Node, To: dec.To,
 		Reasons: slices.Clone(dec.Reasons), Not: slices.Clone(dec.Not)}
 	if dec.Question != nil {
 		q := *dec.Question
@@ -314,11 +321,4 @@ func (w watch) shown() *status.Decision {
 		out.Refused, out.Again = t.why, t.until
 	}
 	return out
-}
-
-// inPlace are runs that a person asks for seldom.
-type inPlace interface {
-	Repair(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
-	Return(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
-	Silence(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 }

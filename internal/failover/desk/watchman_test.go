@@ -35,11 +35,14 @@ func (m *mind) decide(in decide.Input) decide.Decision {
 	return m.think(in)
 }
 
-func (m *mind) Add(_ string, _ decide.Input, dec decide.Decision) error {
+func (m *mind) Keep(_ decide.Input, dec decide.Decision) (int, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if n := len(m.stored); n > 0 && m.stored[n-1].Action == dec.Action && dec.Action == decide.Nothing {
+		return n, false, nil
+	}
 	m.stored = append(m.stored, dec)
-	return nil
+	return len(m.stored), true, nil
 }
 
 func (m *mind) set(think func(in decide.Input) decide.Decision) {
@@ -69,7 +72,7 @@ var (
 	gone = []health.Condition{{Kind: health.ProcessGone, Node: "attic"}}
 )
 
-func nothing(decide.Input) decide.Decision {
+func calm(decide.Input) decide.Decision {
 	return decide.Decision{Action: decide.Nothing, Reasons: []string{"all is well"}, Conditions: fine}
 }
 
@@ -85,7 +88,7 @@ func always(dec decide.Decision) func(decide.Input) decide.Decision {
 func (m *mind) once(e *fakeEngine, dec decide.Decision) {
 	m.set(func(in decide.Input) decide.Decision {
 		if len(get(e, "home", func(h *fakeHome) []engine.Request { return h.requests })) > 0 {
-			return nothing(in)
+			return calm(in)
 		}
 		return always(dec)(in)
 	})
@@ -127,7 +130,7 @@ func TestWhatIsDecidedIsDone(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
-				e, m := newFake(t, "home"), &mind{think: nothing}
+				e, m := newFake(t, "home"), &mind{think: calm}
 				o := watched(t, e, m, t.TempDir(), rehearsal.Plan{})
 				time.Sleep(time.Minute)
 				tt.dec.Reasons = []string{"the test says so"}
@@ -151,7 +154,7 @@ func TestWhatIsDecidedIsDone(t *testing.T) {
 
 func TestHoldAndPersonsComeFirst(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		e, m := newFake(t, "home"), &mind{think: nothing}
+		e, m := newFake(t, "home"), &mind{think: calm}
 		o := watched(t, e, m, t.TempDir(), rehearsal.Plan{})
 		time.Sleep(time.Second)
 		o.ask(desk.Request{Verb: desk.Hold, By: "Owner"})
@@ -168,7 +171,7 @@ func TestHoldAndPersonsComeFirst(t *testing.T) {
 
 func TestWhatIsRefusedIsNotTriedAtEveryLook(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		e, m := newFake(t, "home"), &mind{think: nothing}
+		e, m := newFake(t, "home"), &mind{think: calm}
 		e.set("home", func(h *fakeHome) {
 			h.lost, h.active, h.down["attic"] = true, nil, errors.New("no route")
 		})
@@ -205,7 +208,7 @@ func TestWhatIsRefusedIsNotTriedAtEveryLook(t *testing.T) {
 func TestFailoversAreRememberedAndAcknowledged(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		dir := t.TempDir()
-		e, m := newFake(t, "home"), &mind{think: nothing}
+		e, m := newFake(t, "home"), &mind{think: calm}
 		o := watched(t, e, m, dir, rehearsal.Plan{})
 		time.Sleep(time.Second)
 		e.set("home", func(h *fakeHome) { h.active = nil })
@@ -243,7 +246,7 @@ func TestFailoversAreRememberedAndAcknowledged(t *testing.T) {
 
 func TestAQuestionIsToldOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		e, m := newFake(t, "home"), &mind{think: nothing}
+		e, m := newFake(t, "home"), &mind{think: calm}
 		o := watched(t, e, m, t.TempDir(), rehearsal.Plan{})
 		q := &decide.Question{ID: "fence attic", Text: "attic cannot be reached", Fix: "unplug its stick, then confirm"}
 		m.set(always(decide.Decision{Action: decide.Ask, Node: "attic", To: "cellar", Question: q}))
@@ -272,7 +275,7 @@ func TestRehearsal(t *testing.T) {
 			if in.State.Rehearsal != "" {
 				return decide.Decision{Action: decide.Rehearse, To: "cellar", Reasons: []string{in.State.Rehearsal + " is due"}, Conditions: fine}
 			}
-			return nothing(in)
+			return calm(in)
 		}
 		nights := rehearsal.Plan{Cron: []rehearsal.Cron{"31 3 * * *"}, Blackout: []rehearsal.Window{window(t, "01-03")}}
 		o := watched(t, e, m, dir, nights)
@@ -332,7 +335,7 @@ func TestARehearsalThatIsRefusedIsSkipped(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		e, m := newFake(t, "home"), &mind{}
 		m.think = func(in decide.Input) decide.Decision {
-			dec := nothing(in)
+			dec := calm(in)
 			if in.State.Rehearsal != "" {
 				dec.Not = []decide.Alternative{{Action: decide.Rehearse, Why: "kitchen lamp is being interviewed"}}
 			}

@@ -33,6 +33,12 @@ type Facts struct {
 	// again; "" when it was not, or could not be read.
 	TargetImage string `json:"target_image,omitempty"`
 
+	// Alone says that nobody but the active can have spoken since it was started.
+	Alone bool `json:"alone,omitempty"`
+	// Behind is which counter of the active is not above those that a second speaker has
+	// used; "" when all are.
+	Behind string `json:"behind,omitempty"`
+
 	Loaded   time.Time      `json:"loaded,omitzero"`
 	Floors   nvimage.Floors `json:"floors,omitzero"`    // what was put onto the target
 	Started  time.Time      `json:"started,omitzero"`   // the target was asked to start

@@ -44,6 +44,9 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 			continue
 		}
 		id, err := c.identity(stick.Image)
+		if errors.Is(err, errHoldsNone) {
+			continue
+		}
 		if err != nil {
 			c.parts.Log.Warn("what a stick holds cannot be told", "network", rec.Network, "node", node, "error", err)
 			continue
@@ -53,28 +56,42 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 	return out
 }
 
-// identity is that of an image on the shelf. An image never changes, so it is read once.
+// errHoldsNone is a stick's memory without a network, as a new stick has it.
+var errHoldsNone = errors.New("it holds no network that Zigbee2MQTT could go on with")
+
+// held is what an image tells of its network.
+type held struct {
+	identity zigbee.Identity
+	err      error
+}
+
+// identity is that of an image on the shelf, or wraps errHoldsNone. An image never changes,
+// so it is read once.
 func (c *Controller) identity(blob string) (zigbee.Identity, error) {
 	c.mu.Lock()
-	id, read := c.identities[blob]
+	known, read := c.identities[blob]
 	c.mu.Unlock()
 	if read {
-		return id, nil
+		return known.identity, known.err
 	}
 	img, err := c.image(blob)
 	if err != nil {
-		return id, err
+		return zigbee.Identity{}, err
 	}
-	if err := img.Resumable(); err != nil {
-		return id, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
-	}
-	if id, err = img.Identity(); err != nil {
-		return id, err
-	}
+	known = identify(img)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.identities[blob] = id
-	return id, nil
+	c.identities[blob] = known
+	return known.identity, known.err
+}
+
+func identify(img *nvimage.Image) (h held) {
+	if err := img.Resumable(); err != nil {
+		h.err = fmt.Errorf("%w: %w", errHoldsNone, err)
+		return h
+	}
+	h.identity, h.err = img.Identity()
+	return h
 }
 
 // image reads a stick's image from the shelf.

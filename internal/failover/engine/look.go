@@ -13,6 +13,15 @@ import (
 // bridgePatience is how long a running Zigbee2MQTT may take to answer over MQTT.
 const bridgePatience = 15 * time.Second
 
+// How long one host may take to tell what runs there. One that hangs must not keep the
+// others waiting. But the first look brings the helper along, over whatever line; so does
+// one after the host was set up anew, which is why one failing look in ten may take longer.
+const (
+	viewPatience  = 10 * time.Second
+	firstPatience = 45 * time.Second
+	longEvery     = 10
+)
+
 // strangerPatience is how long an answer over MQTT is waited for when all nodes were
 // seen and Zigbee2MQTT runs on none: only one that we do not know could give it.
 const strangerPatience = 3 * time.Second
@@ -67,14 +76,19 @@ func (c *Controller) List(ctx context.Context, only string) ([]Status, error) {
 	return out, nil
 }
 
-// Look looks at one network and changes nothing; sticks says whether to ask also the
+// Look looks at one network and changes nothing there; that a stand-by was seen to run is
+// put on record, so only who may write that calls it. sticks says whether to ask also the
 // sticks of nodes where nothing runs for their state, which opens them.
 func (c *Controller) Look(ctx context.Context, net string, sticks bool) (Status, error) {
 	n, err := c.network(net)
 	if err != nil {
 		return Status{}, err
 	}
-	return c.status(ctx, n, sticks)
+	st, err := c.status(ctx, n, sticks)
+	if err != nil {
+		return st, err
+	}
+	return st, c.noteSpeakers(readiness.Input{Network: n.Name, Views: st.Views, Known: st.Known})
 }
 
 func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Status, error) {
@@ -151,11 +165,16 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	in := readiness.Input{Network: n.Name, To: to, Recorded: known.Record.Active, Unfinished: run, Now: time.Now(),
 		Views: make([]readiness.View, len(n.Nodes)), Known: known}
-	asking, stop := context.WithTimeout(ctx, bridgePatience)
+	asking, stop := context.WithTimeout(ctx, patienceWith(n.Bridge))
 	defer stop()
 	var views, bridge sync.WaitGroup
 	for i, x := range n.Nodes {
-		views.Go(func() { in.Views[i] = view(ctx, x, sticks) })
+		views.Go(func() {
+			in.Views[i] = c.view(ctx, n, x, sticks)
+			if in.Views[i].Err == nil || ctx.Err() == nil {
+				c.sighted(n.Name, in.Views[i])
+			}
+		})
 	}
 	bridge.Go(func() { in.Bridge = bridgeView(asking, n.Bridge) })
 	views.Wait()
@@ -164,6 +183,16 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	bridge.Wait()
 	return in, nil
+}
+
+// patienceWith is how long an answer over MQTT is waited for: not for long where little
+// speaks for one.
+func patienceWith(b Bridge) time.Duration {
+	s := b.Signs()
+	if !s.Broker.Connected || !s.Bridge.Unanswered.IsZero() || !s.Bridge.At.IsZero() && !s.Bridge.Online {
+		return strangerPatience
+	}
+	return bridgePatience
 }
 
 func nothingRuns(views []readiness.View) bool {
@@ -175,11 +204,40 @@ func nothingRuns(views []readiness.View) bool {
 	return true
 }
 
-func view(ctx context.Context, x Node, stick bool) readiness.View {
+func (c *Controller) patienceFor(host string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	failed, known := c.failed[host]
+	if !known || failed > 0 && failed%longEvery == 0 {
+		return firstPatience
+	}
+	return viewPatience
+}
+
+func (c *Controller) viewed(host string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.failed[host] = 0
+	} else {
+		c.failed[host]++
+	}
+}
+
+func (c *Controller) view(ctx context.Context, n *Network, x Node, stick bool) readiness.View {
 	v := readiness.View{Name: x.Name()}
 	began := time.Now()
-	o, err := x.Observe(ctx)
+	host := n.Name + "/" + x.Name()
+	looking, stop := context.WithTimeout(ctx, c.patienceFor(host))
+	o, err := x.Observe(looking)
+	stop()
+	if err == nil || ctx.Err() == nil {
+		c.viewed(host, err)
+	}
 	v.Took = time.Since(began)
+	if err == nil && o.OnlyOurs() {
+		o, err = pastOurs(ctx, x)
+	}
 	if err != nil {
 		v.Err = err
 		return v
@@ -195,6 +253,20 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 		}
 	}
 	return v
+}
+
+// oursPatience is how long a look waits for our own helper, which an earlier look that was
+// cut short has left: it ends by itself, and is no reason to refuse anything.
+const oursPatience = 10 * time.Second
+
+func pastOurs(ctx context.Context, x Node) (network.Observation, error) {
+	waiting, cancel := context.WithTimeout(ctx, oursPatience)
+	defer cancel()
+	o, err := lookPastHelper(waiting, x)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return x.Observe(ctx)
+	}
+	return o, err
 }
 
 func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {

@@ -11,6 +11,7 @@ const ByController = "the controller"
 
 // A Decision is what the controller has decided about a network, in words.
 type Decision struct {
+	Number int       // under which it is kept, 0 when it is not: z2mha why NUMBER
 	At     time.Time // when it was decided last, Since since when it is the same
 	Since  time.Time
 	Action decide.Action

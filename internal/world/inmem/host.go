@@ -42,6 +42,8 @@ type Host struct {
 	unmasked string        // what boot is without the mask
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
+	waits    bool          // Zigbee2MQTT was started on a mute stick and gives up soon
+	mute     bool          // the stick answers nobody, and its radio goes on
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -94,6 +96,9 @@ func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now
 
 // PowerCycleStick boots the stick: it is silent until somebody starts it.
 func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
+
+// SetMute makes the stick answer nobody, while it stays on air if it is.
+func (x *Host) SetMute(yes bool) { x.locked(func() { x.mute = yes }) }
 
 // EditKey makes the configuration name another network key than the stick holds.
 func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
@@ -156,6 +161,12 @@ func (x *Host) SetRunning(yes bool) {
 	})
 }
 
+// Running says that Zigbee2MQTT runs here.
+func (x *Host) Running() (yes bool) {
+	x.locked(func() { yes = x.running })
+	return yes
+}
+
 // Data is a copy of the data directory.
 func (x *Host) Data() map[string]string {
 	var out map[string]string
@@ -183,7 +194,10 @@ func (x *Host) locked(f func()) {
 	defer x.home.mu.Unlock()
 	x.tickLocked()
 	f()
+	x.home.speakerLocked() // whoever listens at the broker hears of it
 }
+
+var errMute = errors.New("the stick does not answer")
 
 var errGone = errors.New("the host does not answer")
 
@@ -221,6 +235,7 @@ func (x *Host) tickLocked() {
 		return
 	}
 	x.tickLinksLocked(now)
+	x.home.hearDevicesLocked(x, now)
 	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
 	if sent == 0 {
 		return
@@ -238,6 +253,9 @@ func (x *Host) saveLocked(lag uint64) {
 	}
 }
 
+// startWait is how long Zigbee2MQTT waits for a stick that does not answer before it ends.
+const startWait = 20 * time.Second
+
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
 	if x.running || x.off {
@@ -246,6 +264,10 @@ func (x *Host) startLocked() {
 	x.running = true
 	if x.dieWait > 0 {
 		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
+	}
+	if x.waits = x.mute; x.waits {
+		x.dieAt = time.Now().Add(startWait)
+		return
 	}
 	if x.onAir {
 		return
