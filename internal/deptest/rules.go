@@ -74,6 +74,7 @@ var ProjectRules = Rules{
 		"internal/storage/shelf":          {"internal/storage/durable"},
 		"internal/z2m/bridge":             {"internal/bus"},
 		"internal/homeassistant/entities": {"internal/bus", "internal/homeassistant/discovery"},
+		"internal/fence":                  {"internal/bus", "internal/homeassistant/supervisor"}, // what it cuts by
 		"internal/dash":                   {"web/..."},
 		"internal/setup":                  {"web", "internal/config", "internal/host/remote", "internal/host/service", "internal/storage/durable"},
 	},

@@ -15,7 +15,6 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/plan"
-	"z2mha/internal/failover/readiness"
 )
 
 // resetPause is between two resets of a stick that does not answer.
@@ -40,7 +39,7 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.c.noteSpeakers(in); err != nil {
+	if err := e.c.noteSpeakers(in.Network, in.Views); err != nil {
 		return nil, err
 	}
 	if e.plan.Kind == plan.KindRepair {
@@ -68,28 +67,7 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 func alone(r network.Record, others []string) bool {
 	return !slices.ContainsFunc(others, func(name string) bool {
 		_, proven := r.Silent[name]
-		return !proven
-	})
-}
-
-// noteSpeakers takes note of stand-bys that run: what was proven of their silence holds no
-// longer.
-func (c *Controller) noteSpeakers(in readiness.Input) error {
-	var speak []string
-	for _, v := range in.Views {
-		if _, proven := in.Record.Silent[v.Name]; proven && v.Observed != nil && v.Observed.Runs() && !v.Observed.OnlyOurs() {
-			speak = append(speak, v.Name)
-		}
-	}
-	if len(speak) == 0 {
-		return nil
-	}
-	return c.remember(in.Network, func(r *network.Record) {
-		for _, name := range speak {
-			if r.Silent[name].Equal(in.Record.Silent[name]) { // a later proof stands
-				delete(r.Silent, name)
-			}
-		}
+		return !proven || r.Spoken[name]
 	})
 }
 
@@ -135,16 +113,17 @@ func (e *execution) learnSecond(ctx context.Context, s plan.Step) ([]string, err
 		return nil, err
 	}
 	reserved := r.Sticks[s.Node].Reserved
-	got, err := e.readWhole(ctx, x, s)
-	if err != nil {
-		return nil, err
-	}
 	e.facts.TargetImage, e.facts.Behind = "", ""
+	got, err := e.readTwice(ctx, x, s)
+	if err != nil { // it is silent, and nobody knows how far it was
+		e.facts.Behind = fmt.Sprintf("what %s has used could not be read (%v)", s.Node, err)
+		return []string{e.facts.Behind}, e.doubt()
+	}
 	c, used := e.usedByOurs(got.Image)
 	switch {
 	case !used:
 		return []string{"its stick holds nothing of this network"}, nil
-	case reserved != 0 && c.NWK <= reserved:
+	case reserved != 0 && c.NWK <= reserved && !r.Spoken[s.Node]:
 		return []string{fmt.Sprintf("it was not started since its stick was written, frame counter %d", c.NWK)}, nil
 	}
 	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Held(c.NWK) }); err != nil {
@@ -158,6 +137,15 @@ func (e *execution) learnSecond(ctx context.Context, s plan.Step) ([]string, err
 		return append(saw, e.plan.To+" is above all of them"), nil
 	}
 	return append(saw, fmt.Sprintf("%s must be restarted above them: %s", e.plan.To, e.facts.Behind)), nil
+}
+
+// readTwice reads a stick whole, and tries again.
+func (e *execution) readTwice(ctx context.Context, x Node, s plan.Step) (memory, error) {
+	m, err := e.readWhole(ctx, x, s)
+	if err == nil || sleep(ctx, resetPause) != nil {
+		return m, err
+	}
+	return e.readWhole(ctx, x, s)
 }
 
 // usedByOurs are the counters of a memory of the network that is on air.

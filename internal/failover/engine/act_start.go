@@ -26,7 +26,11 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	saw, err := e.onlyVoice(ctx, s.Node)
 	o, lookErr := look()
 	if err = cmp.Or(err, lookErr); err == nil && !o.Active() {
-		o, err = e.startTarget(ctx, x, o)
+		var heard []string
+		if heard, err = e.veto(ctx, x); err == nil {
+			saw = append(saw, heard...)
+			o, err = e.startTarget(ctx, x, o)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -94,7 +98,7 @@ func (e *execution) startStopped(ctx context.Context, x Node, o network.Observat
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
 	err := e.remember(func(r *network.Record) {
-		delete(r.Silent, x.Name())
+		r.Speaks(x.Name())
 		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
 	})
@@ -136,13 +140,13 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return e.resetOrphan(ctx, x)
 	}
 	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
-		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
+		err = errors.Join(err, e.remember(func(r *network.Record) { r.Speaks(x.Name()) }))
 	}
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
 	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
-		return e.confirmedSilent(err)
+		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
@@ -153,17 +157,17 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	return cannotBeAsked(x, err, at), nil
 }
 
-// provenBefore is when a stand-by was proven silent that was not started since. For a move
-// it must be in this run: anybody may have started it before. Where the node starts that
-// was active last, nobody has moved the network, so what was proven stands until
-// somebody is seen to speak.
+// provenBefore is when a stand-by was proven silent that was not started since. For a
+// planned move it must be in this run: anybody may have started it before. Where the node
+// starts that was active last, or takes over from it, what was proven stands until somebody
+// is seen to speak.
 func (e *execution) provenBefore(node string) (time.Time, bool) {
 	r, err := e.c.parts.Memory.Load(e.net.Name)
 	if err != nil {
 		return time.Time{}, false
 	}
 	at, proven := r.Silent[node]
-	return at, proven && (startsLast(e.plan.Kind) || !at.Before(e.began))
+	return at, proven && (startsLast(e.plan.Kind) || e.plan.Kind == plan.KindFailover || !at.Before(e.began))
 }
 
 // startsLast says that such a run starts only the node that was active last.

@@ -121,7 +121,7 @@ func (e *execution) stopFast(ctx context.Context, x Node) (saw []string, seen *n
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
 	switch e.plan.Kind {
 	case plan.KindFailover:
-		return e.fenceLost(ctx, s)
+		return e.climb(ctx, s)
 	case plan.KindRepair, plan.KindSilence, plan.KindReturn:
 		return e.resetTwice(ctx, s)
 	}
@@ -179,12 +179,7 @@ func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, erro
 
 // silent records that a node's stick was read in HOLD just now.
 func (e *execution) silent(node string, got network.Silence) ([]string, error) {
-	err := e.remember(func(r *network.Record) {
-		if r.Silent == nil {
-			r.Silent = map[string]time.Time{}
-		}
-		r.Silent[node] = time.Now()
-	})
+	err := e.remember(func(r *network.Record) { r.Hush(node, time.Now()) })
 	how := "without a reset"
 	if got.Reset {
 		how = "after a reset"
@@ -219,7 +214,10 @@ func parkStopped(ctx context.Context, x Node) (network.Silence, error) {
 // trusted takes an earlier proof of silence for a stand-by that cannot be asked now, where
 // that counts.
 func (e *execution) trusted(ctx context.Context, x Node, err error) ([]string, error) {
-	if o, seen := x.Observe(ctx); x.Name() == e.plan.From || seen == nil && !o.Stopped() {
+	if x.Name() == e.plan.From || x.Name() == e.plan.To {
+		return nil, err
+	}
+	if _, seen := observeSoon(ctx, x); seen == nil { // it can be looked at, so it must say so itself
 		return nil, err
 	}
 	at, ok := e.provenBefore(x.Name())

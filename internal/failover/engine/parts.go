@@ -35,6 +35,9 @@ type Network struct {
 	// AnyRevision lets a stick take the memory of one with another firmware revision.
 	AnyRevision bool
 	Timing      plan.Timing
+	// Fences are what can take the radio of a node away without asking the node, by node,
+	// in the order in which they are tried.
+	Fences map[string][]Fence
 }
 
 // Parts are what a Controller needs from outside.

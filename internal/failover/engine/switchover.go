@@ -31,6 +31,12 @@ type Request struct {
 	// Confirmed is a person's word, in words to be kept, that the stick of a node which
 	// cannot be reached has no power.
 	Confirmed string
+	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
+	// that the old active is silent; anything else counts as "".
+	AcceptRisk string
+	// Broken is why a failover moves away from a node whose Zigbee2MQTT runs and answers:
+	// what was found wrong with its radio. Without it such a node is not left.
+	Broken string
 	// Generation is what is to be brought back.
 	Generation int
 	// Rehearsal is a move for practice: the fast way, unless Careful says otherwise, and
