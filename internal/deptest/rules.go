@@ -65,6 +65,7 @@ var ProjectRules = Rules{
 			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram", // a coordinator in the network is spoken to from here
 		},
 		"internal/host/service":           {"internal/host/remote"},
+		"internal/storage/decisions":      {"internal/storage/durable"},
 		"internal/storage/events":         {"internal/storage/durable"},
 		"internal/storage/holds":          {"internal/storage/durable"},
 		"internal/storage/notes":          {"internal/storage/durable"},

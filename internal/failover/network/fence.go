@@ -36,6 +36,9 @@ type Heard struct {
 // Quiet says that the stick could hear, and heard no coordinator of the network.
 func (h Heard) Quiet() bool { return !h.Coordinator && len(h.Neighbours) > 0 }
 
+// ByUnplug is the rung of a stick whose USB device was taken away.
+const ByUnplug = "unplug"
+
 // ByRisk is in place of a rung for a node that nothing has silenced, as far as is known:
 // somebody wanted to go on without proof.
 const ByRisk = "risk"
