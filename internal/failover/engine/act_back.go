@@ -267,7 +267,7 @@ func (e *execution) answersAgain(ctx context.Context, node string) ([]string, er
 	}
 	return append(saw, got...), e.remember(func(r *network.Record) {
 		if e.raised {
-			r.Strayed = nil
+			r.Spoken = nil
 		}
 		if r.Active != node {
 			r.Active, r.Since = node, time.Now()

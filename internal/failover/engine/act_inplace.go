@@ -67,7 +67,7 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 func alone(r network.Record, others []string) bool {
 	return !slices.ContainsFunc(others, func(name string) bool {
 		_, proven := r.Silent[name]
-		return !proven
+		return !proven || r.Spoken[name]
 	})
 }
 
@@ -113,16 +113,17 @@ func (e *execution) learnSecond(ctx context.Context, s plan.Step) ([]string, err
 		return nil, err
 	}
 	reserved := r.Sticks[s.Node].Reserved
-	got, err := e.readWhole(ctx, x, s)
-	if err != nil {
-		return nil, err
-	}
 	e.facts.TargetImage, e.facts.Behind = "", ""
+	got, err := e.readTwice(ctx, x, s)
+	if err != nil { // it is silent, and nobody knows how far it was
+		e.facts.Behind = fmt.Sprintf("what %s has used could not be read (%v)", s.Node, err)
+		return []string{e.facts.Behind}, e.doubt()
+	}
 	c, used := e.usedByOurs(got.Image)
 	switch {
 	case !used:
 		return []string{"its stick holds nothing of this network"}, nil
-	case reserved != 0 && c.NWK <= reserved:
+	case reserved != 0 && c.NWK <= reserved && !r.Spoken[s.Node]:
 		return []string{fmt.Sprintf("it was not started since its stick was written, frame counter %d", c.NWK)}, nil
 	}
 	if err := e.remember(func(r *network.Record) { r.Odometer = r.Odometer.Held(c.NWK) }); err != nil {
@@ -136,6 +137,15 @@ func (e *execution) learnSecond(ctx context.Context, s plan.Step) ([]string, err
 		return append(saw, e.plan.To+" is above all of them"), nil
 	}
 	return append(saw, fmt.Sprintf("%s must be restarted above them: %s", e.plan.To, e.facts.Behind)), nil
+}
+
+// readTwice reads a stick whole, and tries again.
+func (e *execution) readTwice(ctx context.Context, x Node, s plan.Step) (memory, error) {
+	m, err := e.readWhole(ctx, x, s)
+	if err == nil || sleep(ctx, resetPause) != nil {
+		return m, err
+	}
+	return e.readWhole(ctx, x, s)
 }
 
 // usedByOurs are the counters of a memory of the network that is on air.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -17,19 +18,19 @@ import (
 type Controller struct {
 	parts Parts
 
-	mu         sync.Mutex
-	busy       map[string]string // network → run id; guarded by mu
-	identities map[string]held   // by image on the shelf; guarded by mu
-	onlookers  []*onlooker       // guarded by mu
-	failed     map[string]int    // looks at a host since the last good one; guarded by mu
-	over       map[string]bool   // runs that have ended, which they do for good; guarded by mu
+	mu        sync.Mutex
+	busy      map[string]string         // network → run id; guarded by mu
+	images    map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
+	onlookers []*onlooker               // guarded by mu
+	failed    map[string]int            // looks at a host since the last good one; guarded by mu
+	over      map[string]bool           // runs that have ended, which they do for good; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]held{}, failed: map[string]int{}, over: map[string]bool{}}
+	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}, failed: map[string]int{}, over: map[string]bool{}}
 }
 
 // Networks names the configured networks.

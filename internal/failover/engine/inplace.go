@@ -182,7 +182,7 @@ func mayQuiet(ctx context.Context, n *Network, in readiness.Input, node string, 
 				fmt.Sprintf("bring %s back first, or let a stand-by take over", v.Name))
 		case v.Name == node && !o.TTYPresent:
 			return refuse(stickElsewhere(node), "plug it in, so that it can be proven silent")
-		case v.Name == node && kind == plan.KindSilence && !o.Runs() && v.Stick != nil && v.Stick.Silent:
+		case v.Name == node && kind == plan.KindSilence && !o.Runs() && v.Stick != nil && v.Stick.Silent && !in.Record.Spoken[node]:
 			return refuse(fmt.Sprintf("%s is silent already: its stick says %s", node, v.Stick.State), "there is nothing to do")
 		case v.Name == node:
 			if err := n.oneOfItsOwn(ctx, x, *o); err != nil {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -127,6 +128,24 @@ func TestRepairOfAMuteStick(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever ends the command while the active is stopped gets a home that is served.
+func TestInterruptedRepairGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended, err := controller(h, s).Repair(ctx, engine.Request{}, func(r engine.Report) {
+			if r.Step.Act == plan.ActFence {
+				cancel()
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, ended)
+		settled(t, h, "attic")
+	})
 }
 
 // It comes up and dies again: then it ends silent, and another one may take over.

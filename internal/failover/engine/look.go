@@ -187,7 +187,7 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	bridge.Wait()
 	in.Record.Silent, in.Record.Fenced = maps.Clone(in.Record.Silent), maps.Clone(in.Record.Fenced)
-	in.Record.Strayed, in.Record.Sticks = maps.Clone(in.Record.Strayed), maps.Clone(in.Record.Sticks)
+	in.Record.Spoken, in.Record.Sticks = maps.Clone(in.Record.Spoken), maps.Clone(in.Record.Sticks)
 	speakers(&in.Record, in.Views)
 	return in, nil
 }
@@ -203,14 +203,16 @@ func patienceWith(b Bridge) time.Duration {
 }
 
 // speakers takes the proof of silence from nodes that are seen to run: somebody has
-// started them since. It reports whether that is news.
+// started them since, and what they use beside the active is owed. It reports whether that
+// is news.
 func speakers(r *network.Record, views []readiness.View) (news bool) {
 	for _, v := range views {
 		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
-			news = r.Speaks(v.Name) || news
-			if r.Active != "" && r.Active != v.Name {
-				news = strayed(r, v.Name) || news
+			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+			if beside { // what its stick holds changes
+				forgetStick(r, v.Name)
 			}
+			news = news || spoke || beside
 		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
 			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it

@@ -13,18 +13,11 @@ import (
 // What it has used is above what the active and every stand-by know, link keys too, until
 // the network is started above that.
 
-// strayed takes note of one, and that what its stick holds is not known any more. It
-// reports whether that is news.
-func strayed(r *network.Record, node string) bool {
-	if _, known := r.Strayed[node]; known && r.Sticks[node].Image == "" {
-		return false
+// strayed takes note of one, and that what its stick holds is not known any more.
+func strayed(r *network.Record, node string) {
+	if r.Beside(node, time.Now()) {
+		forgetStick(r, node)
 	}
-	if r.Strayed == nil {
-		r.Strayed = map[string]time.Time{}
-	}
-	r.Strayed[node] = time.Now()
-	forgetStick(r, node)
-	return true
 }
 
 // strays says whether there are any that the run's nodes may be behind.
@@ -35,7 +28,7 @@ func (e *execution) strays(but string) ([]string, error) {
 	}
 	var out []string
 	for _, name := range e.net.without(but) {
-		if _, ok := r.Strayed[name]; ok && name != e.plan.From {
+		if r.Spoken[name] && name != e.plan.From {
 			out = append(out, name)
 		}
 	}

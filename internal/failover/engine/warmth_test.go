@@ -23,13 +23,15 @@ import (
 // warmHome was seeded: both stand-bys hold the network.
 func warmHome(t *testing.T) (*inmem.Home, *inmem.Stores) {
 	t.Helper()
-	h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
-	ended, err := controller(h, s).Seed(context.Background(), engine.Request{}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	completed(t, ended)
-	return h, s
+	return warmed.home(t, func() (*inmem.Home, *inmem.Stores) {
+		h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
+		ended, err := controller(h, s).Seed(context.Background(), engine.Request{}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, ended)
+		return h, s
+	})
 }
 
 var newcomer = engine.BridgeDevice{IEEE: lamp + 0x50, FriendlyName: "newcomer", Type: "EndDevice"}

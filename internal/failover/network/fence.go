@@ -36,6 +36,9 @@ type Heard struct {
 // Quiet says that the stick could hear, and heard no coordinator of the network.
 func (h Heard) Quiet() bool { return !h.Coordinator && len(h.Neighbours) > 0 }
 
+// ByUnplug is the rung of a stick whose USB device was taken away.
+const ByUnplug = "unplug"
+
 // ByRisk is in place of a rung for a node that nothing has silenced, as far as is known:
 // somebody wanted to go on without proof.
 const ByRisk = "risk"
@@ -84,4 +87,17 @@ func (r *Record) Speaks(node string) bool {
 	delete(r.Silent, node)
 	delete(r.Fenced, node)
 	return silent || fenced
+}
+
+// Beside notes that a node was seen to run at that time although another is the active one,
+// and reports whether that is news.
+func (r *Record) Beside(node string, at time.Time) bool {
+	if r.Active == "" || r.Active == node || r.Since.After(at) || r.Spoken[node] {
+		return false
+	}
+	if r.Spoken == nil {
+		r.Spoken = map[string]bool{}
+	}
+	r.Spoken[node] = true
+	return true
 }

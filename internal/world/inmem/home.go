@@ -10,6 +10,7 @@ package inmem
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -67,6 +68,21 @@ func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Ima
 	defer h.mu.Unlock()
 	h.hosts[0].startLocked()
 	return h
+}
+
+// Clone is a home that shares nothing with h, with the same past. Nobody watches it, and no
+// fault is put in. It lives at the time at which it was made, or later.
+func (h *Home) Clone() *Home {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
+		violations: slices.Clone(h.violations), answered: h.answered,
+		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
+	for _, x := range h.hosts {
+		c.hosts = append(c.hosts, x.clone(c))
+	}
+	c.signs = h.signs.clone(c)
+	return c
 }
 
 // Host returns the host of that name; it panics when there is none.

@@ -75,6 +75,14 @@ type Host struct {
 
 var _ engine.Node = (*Host)(nil)
 
+func (x *Host) clone(home *Home) *Host {
+	y := *x
+	y.home, y.nv = home, x.nv.Clone()
+	y.atBoot, y.links, y.loads, y.odometers = maps.Clone(x.atBoot), maps.Clone(x.links), maps.Clone(x.loads), maps.Clone(x.odometers)
+	y.data, y.staging, y.previous = maps.Clone(x.data), maps.Clone(x.staging), maps.Clone(x.previous)
+	return &y
+}
+
 // Name is the node's name.
 func (x *Host) Name() string { return x.name }
 

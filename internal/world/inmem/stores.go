@@ -113,7 +113,7 @@ func (r run) Append(e plan.Entry) error {
 	if err := r.asked("before", e); err != nil {
 		return err
 	}
-	e.At = e.At.Round(0) // as it comes back from a disk
+	e.At = e.At.Round(0) // a line on disk has no monotonic clock
 	r.s.mu.Lock()
 	r.s.lines[r.key] = append(r.s.lines[r.key], e)
 	r.s.mu.Unlock()

@@ -3,7 +3,6 @@ package inmem
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
@@ -235,28 +234,6 @@ func (x *Host) startBy(c Cause) {
 	x.home.cause = c
 	x.startLocked()
 	x.home.cause = ByController
-}
-
-// Clone is a home of its own that is just like h, without its faults and watchers. It
-// must be made at the same time of day as the one that h lives in: see Home's clock.
-func (h *Home) Clone() *Home {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		Devices: h.Devices, Deaf: maps.Clone(h.Deaf), Joining: h.Joining, FramesPerSecond: h.FramesPerSecond, signs: h.signs, answered: h.answered}
-	out.signs.heard, out.signs.stirs, out.signs.speaker = maps.Clone(h.signs.heard), nil, nil
-	for _, x := range h.hosts {
-		c := *x
-		c.home, c.nv = out, x.nv.Clone()
-		c.atBoot, c.links = maps.Clone(x.atBoot), maps.Clone(x.links)
-		c.loads, c.odometers = maps.Clone(x.loads), maps.Clone(x.odometers)
-		c.data, c.staging, c.previous = maps.Clone(x.data), maps.Clone(x.staging), maps.Clone(x.previous)
-		out.hosts = append(out.hosts, &c)
-		if h.signs.speaker == x {
-			out.signs.speaker = &c
-		}
-	}
-	return out
 }
 
 // SetDeaf makes all devices stop answering, or answer again.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/plan"
@@ -48,7 +49,9 @@ func (w *World) boot() {
 	})
 	c.desk = desk.New(desk.Parts{Engine: c.engine, History: journal{w.disk.Journal(), c}, Events: &w.events, Holds: &w.holds,
 		Capture: cadence.Default(), Membership: c.engine.Membership,
-		Bridge: c.engine.Bridge, Sighted: c.engine.Sighted, Log: log})
+		Bridge: c.engine.Bridge, Sighted: c.engine.Sighted, Log: log,
+		Decide: decide.Decide, Policy: map[string]desk.Policy{home: {Policy: w.story.policy()}}, Rungs: c.engine.Rungs,
+		Notes: &w.notes, Decisions: decisions{c}})
 	w.now = c
 	w.processes.Go(func() {
 		_ = c.desk.Run(ctx)
@@ -179,4 +182,32 @@ func (h *holds) Held(string) (string, error) {
 		return "", nil
 	}
 	return "the network is on hold by " + hold.By, nil
+}
+
+// notes are what must not be forgotten of a network's watch.
+type notes struct {
+	mu sync.Mutex
+	n  status.Notes
+}
+
+func (n *notes) Load(string) (status.Notes, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.n, nil
+}
+
+func (n *notes) Save(_ string, is status.Notes) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.n = is
+	return nil
+}
+
+// decisions are only looked at.
+type decisions struct{ c *controller }
+
+func (d decisions) Keep(in decide.Input, dec decide.Decision) (int, bool, error) {
+	d.c.w.log("decided %s %s %s: %v", dec.Action, dec.Node, dec.To, dec.Reasons)
+	d.c.w.rules.after(event{what: decided, input: &in, decision: &dec})
+	return 0, false, nil
 }

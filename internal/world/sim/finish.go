@@ -26,7 +26,7 @@ func (w *World) finish() string {
 	}
 	w.mend()
 	w.boot()
-	time.Sleep(time.Minute) // what was asked for at the very end has begun by then
+	w.pass(time.Minute) // what was asked for at the very end has begun by then
 	if w.served(bound) {
 		return "served"
 	}
@@ -91,7 +91,7 @@ func (w *World) served(long time.Duration) bool {
 			w.rules.after(event{what: happened})
 			return true
 		}
-		time.Sleep(10 * time.Second)
+		w.pass(10 * time.Second)
 	}
 	return false
 }
@@ -100,6 +100,11 @@ func (w *World) served(long time.Duration) bool {
 func (w *World) person() (did string) {
 	n, ok := w.shown()
 	running := w.running()
+	if n.Decision != nil && n.Decision.Question != nil {
+		if did = w.answer(n, *n.Decision); did != "" {
+			return did
+		}
+	}
 	switch {
 	case !ok:
 		w.boot()
@@ -129,6 +134,29 @@ func (w *World) person() (did string) {
 		return "asked for a switchover: " + reasons(n)
 	}
 	return "only waited: " + reasons(n)
+}
+
+// answer does what the controller has asked a person to do; "" when that is elsewhere.
+func (w *World) answer(n status.Network, d status.Decision) string {
+	what, node, _ := strings.Cut(d.Question.ID, " ")
+	switch {
+	case what == "fence":
+		x := w.home.Host(node)
+		x.PullStick()
+		w.later(5*time.Minute, x.PlugStick)
+		w.ask(desk.Request{Verb: desk.Failover, To: d.To, Confirmed: "Owner has pulled the stick of " + node})
+	case what == "silence":
+		x := w.home.Host(node)
+		x.PullStick()
+		w.later(time.Minute, x.PlugStick)
+	case what == "active":
+		w.ask(desk.Request{Verb: desk.Stop, To: node})
+	case d.Question.ID == "cool-down":
+		w.ask(desk.Request{Verb: desk.Acknowledge})
+	default:
+		return ""
+	}
+	return "answered “" + d.Question.ID + "”"
 }
 
 func (w *World) running() []string {

@@ -11,6 +11,7 @@ import (
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/nvimage/nvimagetest"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/plan"
@@ -20,16 +21,18 @@ import (
 
 // An event is something after which the rules are looked at.
 type event struct {
-	what    what
-	node    string    // or "bridge"
-	op      engine.Op // of opBegins and opEnds
-	err     error     // of opEnds
-	expects string    // of stickIsWritten: hash of the memory that was kept
-	entry   plan.Entry
-	gen     generation.Generation
-	event   status.Event
-	text    string
-	heard   bool // of listened: the network is on air
+	what     what
+	node     string    // or "bridge"
+	op       engine.Op // of opBegins and opEnds
+	err      error     // of opEnds
+	expects  string    // of stickIsWritten: hash of the memory that was kept
+	entry    plan.Entry
+	gen      generation.Generation
+	event    status.Event
+	text     string
+	input    *decide.Input // of decided
+	decision *decide.Decision
+	heard    bool // of listened: the network is on air
 }
 
 type what int
@@ -40,6 +43,7 @@ const (
 	stickIsWritten // all of it is about to be
 	journaled
 	captured // a generation was put on the shelf
+	decided  // what to do
 	listened // a parked stick has heard who is on air
 	told
 	logged
@@ -52,20 +56,21 @@ type rules struct {
 	oldFiles map[string]map[string]string // data of each node when the story began
 	secrets  []string
 
-	mu       sync.Mutex // guards what follows
-	wrong    []string
-	breaches int      // of inmem that were seen
-	voices   []string // who is on air, or was last
-	open     map[string]plan.Entry
-	kinds    map[string]plan.Plan
-	seen     []event // what was done since the open step began
-	noBroker time.Time
-	last     generation.Generation // that was accepted
-	onAir    bool                  // by who listened last in this run
-	byHand   time.Time             // when a person started a node last
-	wrongly  map[string]bool       // nodes that a person has started wrongly
-	unseen   map[string]bool       // nodes that a person has started wrongly, and no look has seen that
-	foreign  int                   // voices that others than the controller have brought on air
+	mu         sync.Mutex // guards what follows
+	wrong      []string
+	breaches   int      // of inmem that were seen
+	voices     []string // who is on air, or was last
+	open       map[string]plan.Entry
+	kinds      map[string]plan.Plan
+	seen       []event // what was done since the open step began
+	noBroker   time.Time
+	last       generation.Generation // that was accepted
+	failedOver time.Time             // when an automatic failover was begun last
+	onAir      bool                  // by who listened last in this run
+	byHand     time.Time             // when a person started a node last
+	wrongly    map[string]bool       // nodes that a person has started wrongly
+	unseen     map[string]bool       // nodes that a person has started wrongly, and no look has seen that
+	foreign    int                   // voices that others than the controller have brought on air
 }
 
 func newRules(w *World) *rules {
@@ -95,6 +100,8 @@ func (r *rules) after(e event) {
 	r.readBack(e)
 	r.intentBeforeAct(e)
 	r.doubtMeansStay(e)
+	r.coolDown(e)
+	r.sameAgain(e)
 	r.secretsStay(e)
 	if e.what == journaled {
 		r.follow(e.entry)
@@ -239,6 +246,15 @@ func (r *rules) readBack(e event) {
 	}
 	p := r.kinds[e.entry.Run]
 	want, known := proofs[actOf(e.entry)]
+	if strings.HasPrefix(ev.Saw[0], "not needed: ") {
+		return
+	}
+	if actOf(e.entry) == plan.ActPark && strings.Contains(ev.Saw[0], "was proven silent at") { // it was not asked, so it must be so
+		if slices.Contains(r.w.home.OnAir(), e.entry.Node) {
+			r.break_("I5", "step %s counts on an old proof, and %s is on air", e.entry.Step, e.entry.Node)
+		}
+		return
+	}
 	if !known || len(want) == 0 || p.Confirmed != "" && actOf(e.entry) == plan.ActFence {
 		return
 	}
@@ -306,6 +322,38 @@ func (r *rules) doubtMeansStay(e event) {
 	}
 }
 
+// coolDown: after a failover that nobody asked for there is none for a while, unless a
+// person has acknowledged it.
+func (r *rules) coolDown(e event) {
+	if e.what != journaled || e.entry.Event != plan.EventPlanned {
+		return
+	}
+	var p plan.Plan
+	_ = json.Unmarshal(e.entry.Data, &p)
+	if p.Kind != plan.KindFailover || !strings.Contains(p.Reason, status.ByController) {
+		return
+	}
+	notes, _ := r.w.notes.Load(home)
+	if since := time.Since(r.failedOver); !r.failedOver.IsZero() && since < r.w.story.Cool && !notes.Acknowledged.After(r.failedOver) {
+		r.break_("I7", "an automatic failover is begun %s after another one", since)
+	}
+	r.failedOver = time.Now()
+}
+
+// sameAgain: a decision follows from its input alone.
+func (r *rules) sameAgain(e event) {
+	if e.what != decided || !r.w.closely() {
+		return
+	}
+	a, _ := json.Marshal(e.decision)
+	b, _ := json.Marshal(decide.Decide(*e.input))
+	if string(a) != string(b) {
+		r.break_("replay", "%s and %s are decided from the same", a, b)
+	}
+	e.text = string(a)
+	r.secretsStay(event{text: e.text})
+}
+
 // secretsStay is I8.
 func (r *rules) secretsStay(e event) {
 	texts := []string{e.text, e.event.Text, e.event.Fix, e.entry.Note, string(e.entry.Data)}
@@ -342,7 +390,7 @@ func (r *rules) deed(Deed) {}
 func (r *rules) restored() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last = generation.Generation{}
+	r.last, r.failedOver = generation.Generation{}, time.Time{}
 	for node := range r.wrongly { // what was seen of them is forgotten
 		r.unseen[node] = true
 	}

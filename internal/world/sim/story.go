@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"z2mha/internal/failover/decide"
 )
 
 // A Deed is one thing that happens in a home.
@@ -33,10 +35,13 @@ type Story struct {
 	Frames float64 // a second, on air
 	Plugs  bool    // every host has its power from a plug that can be switched
 	Deeds  []Deed  // in order
+	// Cool is the cool-down after an automatic failover; ByHand: nothing is done unasked.
+	Cool   time.Duration
+	ByHand bool
 }
 
 func (s Story) String() string {
-	lines := []string{fmt.Sprintf("%d nodes, %g frames a second, plugs %v", s.Nodes, s.Frames, s.Plugs)}
+	lines := []string{fmt.Sprintf("%d nodes, %g frames a second, plugs %v, cool-down %s, acts only when asked %v", s.Nodes, s.Frames, s.Plugs, s.Cool, s.ByHand)}
 	for _, d := range s.Deeds {
 		lines = append(lines, "  "+d.String())
 	}
@@ -45,10 +50,18 @@ func (s Story) String() string {
 
 var nodeNames = []string{"attic", "cellar", "shed"}
 
+// policy is how the home of the story is looked after.
+func (s Story) policy() decide.Policy {
+	p := decide.DefaultPolicy
+	p.CoolDown, p.Automatic = s.Cool, !s.ByHand
+	return p
+}
+
 // Draw makes the story of a seed.
 func Draw(seed uint64) Story {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := Story{Seed: seed, Nodes: 2 + r.IntN(3)/2, Plugs: r.IntN(3) > 0, Frames: []float64{2, 2, 5, 15}[r.IntN(4)]}
+	s.Cool, s.ByHand = []time.Duration{time.Hour, 5 * time.Minute, time.Minute}[r.IntN(3)], r.IntN(8) == 0
 	long := time.Duration(3+r.IntN(11)) * time.Minute
 	for range 2 + r.IntN(7) {
 		s.Deeds = append(s.Deeds, draw(r, s, long))

@@ -37,6 +37,7 @@ type World struct {
 
 	events    events
 	holds     holds
+	notes     notes
 	processes sync.WaitGroup // every controller that was started
 
 	began  time.Time
@@ -104,11 +105,14 @@ func (w *World) log(format string, args ...any) {
 
 // logs is where the controller's log goes.
 func (w *World) logs() slog.Handler {
-	if w.logged || w.story.Seed%16 == 0 {
+	if w.closely() {
 		return &logHandler{w: w}
 	}
 	return slog.DiscardHandler
 }
+
+// closely says that everything is written out and looked at, which costs time.
+func (w *World) closely() bool { return w.logged || w.story.Seed%16 == 0 }
 
 // A logHandler looks for secrets in what is logged.
 type logHandler struct{ w *World }
@@ -255,18 +259,18 @@ func (w *World) later(after time.Duration, do func()) {
 	w.agenda = append(w.agenda, task{time.Now().Add(after), do})
 }
 
-// next takes the task that is due first; false when there is none.
-func (w *World) next() (task, bool) {
+// next takes the task that is due first; false when none is before a time.
+func (w *World) next(before time.Time) (task, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.agenda) == 0 {
-		return task{}, false
-	}
 	first := 0
 	for i, t := range w.agenda {
 		if t.at.Before(w.agenda[first].at) {
 			first = i
 		}
+	}
+	if len(w.agenda) == 0 || w.agenda[first].at.After(before) {
+		return task{}, false
 	}
 	t := w.agenda[first]
 	w.agenda = append(w.agenda[:first], w.agenda[first+1:]...)
@@ -278,17 +282,26 @@ func (w *World) live() {
 	for _, d := range w.story.Deeds {
 		w.later(d.At, func() { w.do(d) })
 	}
-	for {
-		t, ok := w.next()
+	w.happens(time.Now().Add(24 * time.Hour))
+}
+
+// pass lets time pass, and what is due happen.
+func (w *World) pass(d time.Duration) {
+	until := time.Now().Add(d)
+	w.happens(until)
+	time.Sleep(time.Until(until))
+}
+
+// happens does what is due until a time, or until a rule is broken.
+func (w *World) happens(until time.Time) {
+	for !w.rules.broken() {
+		t, ok := w.next(until)
 		if !ok {
 			return
 		}
 		time.Sleep(time.Until(t.at))
 		t.do()
 		w.rules.after(event{what: happened})
-		if w.rules.broken() {
-			return
-		}
 	}
 }
 
