@@ -247,6 +247,9 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.keepMemory(s.Node, now); err != nil {
+		return nil, err
+	}
 	counters, err := img.Counters()
 	if err != nil {
 		return nil, err

@@ -65,7 +65,8 @@ type rules struct {
 	seen       []event // what was done since the open step began
 	noBroker   time.Time
 	last       generation.Generation // that was accepted
-	failedOver time.Time             // when an automatic failover was begun last
+	failedOver time.Time             // when the last automatic failover was begun that worked
+	stopped    string                // node that a person had the controller stop, and that was the last run
 	onAir      bool                  // by who listened last in this run
 	byHand     time.Time             // when a person started a node last
 	wrongly    map[string]bool       // nodes that a person has started wrongly
@@ -322,22 +323,35 @@ func (r *rules) doubtMeansStay(e event) {
 	}
 }
 
-// coolDown: after a failover that nobody asked for there is none for a while, unless a
+// coolDown is I7 for what is done unasked. After a failover that nobody asked for there is none for a while, unless a
 // person has acknowledged it.
 func (r *rules) coolDown(e event) {
-	if e.what != journaled || e.entry.Event != plan.EventPlanned {
+	if e.what != journaled {
 		return
 	}
-	var p plan.Plan
-	_ = json.Unmarshal(e.entry.Data, &p)
-	if p.Kind != plan.KindFailover || !strings.Contains(p.Reason, status.ByController) {
-		return
+	p := r.kinds[e.entry.Run]
+	if e.entry.Event == plan.EventPlanned {
+		_ = json.Unmarshal(e.entry.Data, &p)
 	}
-	notes, _ := r.w.notes.Load(home)
-	if since := time.Since(r.failedOver); !r.failedOver.IsZero() && since < r.w.story.Cool && !notes.Acknowledged.After(r.failedOver) {
-		r.break_("I7", "an automatic failover is begun %s after another one", since)
+	auto := strings.Contains(p.Reason, status.ByController)
+	switch {
+	case e.entry.Event == plan.EventEnded && plan.Outcome(e.entry.Note) == plan.Completed:
+		if auto && p.Kind == plan.KindFailover {
+			r.failedOver = p.Created
+		}
+		r.stopped = ""
+		if !auto && p.Kind == plan.KindStop {
+			r.stopped = p.From
+		}
+	case e.entry.Event != plan.EventPlanned || !auto:
+	case p.Kind == plan.KindFailover:
+		notes, _ := r.w.notes.Load(home)
+		if since := time.Since(r.failedOver); !r.failedOver.IsZero() && since < r.w.story.Cool && !notes.Acknowledged.After(r.failedOver) {
+			r.break_("I7", "an automatic failover is begun %s after another one", since)
+		}
+	case p.Kind == plan.KindStart && p.To == r.stopped:
+		r.break_("I7", "%s is started although a person has stopped it", p.To)
 	}
-	r.failedOver = time.Now()
 }
 
 // sameAgain: a decision follows from its input alone.
@@ -390,7 +404,7 @@ func (r *rules) deed(Deed) {}
 func (r *rules) restored() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.failedOver = generation.Generation{}, time.Time{}
+	r.last, r.failedOver, r.stopped = generation.Generation{}, time.Time{}, ""
 	for node := range r.wrongly { // what was seen of them is forgotten
 		r.unseen[node] = true
 	}
