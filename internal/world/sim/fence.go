@@ -47,7 +47,9 @@ func (f fence) Cut(ctx context.Context) (evidence string, err error) {
 	} else if lies {
 		err = errors.New("the plug was switched off, and is on still")
 	} else {
-		evidence, err = f.Fence.Cut(ctx)
+		if evidence, err = f.Fence.Cut(ctx); err == nil {
+			f.c.w.plugOff(f.node)
+		}
 	}
 	f.c.w.log("%s cut: %s, %v", f.node, evidence, err)
 	f.c.w.rules.after(event{what: opEnds, node: f.node, op: opCut, err: err})
@@ -56,6 +58,12 @@ func (f fence) Cut(ctx context.Context) (evidence string, err error) {
 		return "", errDied
 	}
 	return evidence, err
+}
+
+func (w *World) plugOff(node string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cut[node] = true
 }
 
 // Check asks whether the plug is there.

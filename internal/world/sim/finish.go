@@ -51,6 +51,7 @@ func (w *World) mend() {
 	w.mu.Lock()
 	w.bomb, w.full, w.paused = nil, false, time.Time{}
 	clear(w.ails)
+	clear(w.cut)
 	clear(w.unmet)
 	w.mu.Unlock()
 	w.home.SetBroker(true)
@@ -66,7 +67,7 @@ func (w *World) mend() {
 		x.PlugStick()
 		x.Suffer(func(t *inmem.Trouble) { *t = inmem.Trouble{} })
 		if !x.Powered() {
-			x.PowerOn()
+			w.powerBack(name)
 		}
 	}
 }

@@ -206,7 +206,18 @@ func trouble(set func(*inmem.Trouble, bool)) func(*World, Deed) {
 
 func (w *World) losePower(d Deed) {
 	x := w.home.Host(d.Node)
-	w.during(d, d.Node, x.PowerOff, x.PowerOn)
+	w.during(d, d.Node, x.PowerOff, func() { w.powerBack(d.Node) })
+}
+
+// powerBack gives a host its power again, unless its plug is off.
+func (w *World) powerBack(node string) {
+	w.mu.Lock()
+	off := w.cut[node]
+	w.mu.Unlock()
+	if !off {
+		w.rules.uncalled()
+		w.home.Host(node).PowerOn()
+	}
 }
 
 func (w *World) pullStick(d Deed) {
@@ -335,6 +346,7 @@ func (w *World) houseDark(d Deed) {
 		w.begin(d.Kind, name)
 	}
 	w.kill(time.Duration(1+d.N) * time.Second)
+	w.rules.uncalled()
 	w.home.PowerCut()
 }
 

@@ -68,7 +68,7 @@ type rules struct {
 	failedOver time.Time             // when the last automatic failover was begun that worked
 	stopped    string                // node that a person had the controller stop, and that was the last run
 	onAir      bool                  // by who listened last in this run
-	byHand     time.Time             // when a person started a node last
+	byHand     time.Time             // when a person, or the power that came back, started a node last
 	wrongly    map[string]bool       // nodes that a person has started wrongly
 	unseen     map[string]bool       // nodes that a person has started wrongly, and no look has seen that
 	foreign    int                   // voices that others than the controller have brought on air
@@ -128,7 +128,7 @@ func (r *rules) voice() string {
 	return r.voices[0]
 }
 
-// justNow is how long before a start a person may have started another node unnoticed:
+// justNow is how long before a start another node may have been started unnoticed:
 // between the last look and the act.
 const justNow = 5 * time.Second
 
@@ -141,6 +141,13 @@ func (r *rules) hand(node string) {
 	if !slices.Contains(r.voices, node) {
 		r.unseen[node], r.wrongly[node] = true, true
 	}
+}
+
+// uncalled notes that a host comes up.
+func (r *rules) uncalled() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.byHand = time.Now()
 }
 
 // sight notes that a wrong voice was seen.

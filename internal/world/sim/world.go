@@ -51,6 +51,7 @@ type World struct {
 	bomb     *bomb
 	paused   time.Time
 	full     bool
+	cut      map[string]bool       // hosts whose plugs are off
 	ails     map[ail]time.Duration // what is wrong with a line, and how much
 	unmet    map[ail]bool          // faults that nothing has met yet
 	coverage map[Kind]int
@@ -85,6 +86,7 @@ func newWorld(s Story, logged bool) *World {
 // restart begins the story of a home.
 func (w *World) restart() {
 	w.began = time.Now()
+	w.cut = map[string]bool{}
 	w.ails, w.unmet, w.coverage = map[ail]time.Duration{}, map[ail]bool{}, map[Kind]int{}
 	w.chance = map[chance]*rand.Rand{}
 	w.home.FramesPerSecond = w.story.Frames
