@@ -19,6 +19,10 @@ var (
 	CapturesStandby  bool
 	StartsHalfLoaded bool
 	GivesBootTwice   bool
+	IgnoresVeto      bool
+	FencesByFaith    bool
+	IgnoresCoolDown  bool
+	StartsStopped    bool
 	TellsKey         bool
 )
 
@@ -38,5 +42,9 @@ var Rules = map[string]*bool{
 	"CapturesStandby":  &CapturesStandby,
 	"StartsHalfLoaded": &StartsHalfLoaded,
 	"GivesBootTwice":   &GivesBootTwice,
+	"IgnoresVeto":      &IgnoresVeto,
+	"FencesByFaith":    &FencesByFaith,
+	"IgnoresCoolDown":  &IgnoresCoolDown,
+	"StartsStopped":    &StartsStopped,
 	"TellsKey":         &TellsKey,
 }

@@ -21,5 +21,9 @@ const (
 	CapturesStandby  = false // captures the target instead of the active
 	StartsHalfLoaded = false // a write to a stick that failed is taken for done
 	GivesBootTwice   = false // a second node is to start at boot
+	IgnoresVeto      = false // starts a node although the network was heard on air
+	FencesByFaith    = false // a rung of the ladder that gave no proof is taken for one that did
+	IgnoresCoolDown  = false // fails over again and again
+	StartsStopped    = false // starts what a person has stopped
 	TellsKey         = false // the network key is in the evidence
 )

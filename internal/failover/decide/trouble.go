@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/health"
 )
 
@@ -172,7 +173,7 @@ func confirm(s *situation) (Decision, bool) {
 
 func coolDown(s *situation) (Decision, bool) {
 	l := s.last(s.State.Failovers, s.Policy.CoolDown)
-	if s.trouble.Kind == "" || l.IsZero() || health.Age(s.State.Acknowledged, l) > 0 {
+	if s.trouble.Kind == "" || l.IsZero() || health.Age(s.State.Acknowledged, l) > 0 || broken.IgnoresCoolDown {
 		return pass("")
 	}
 	d, _ := ask(s.trouble.Node, "", Question{ID: "cool-down", Text: fmt.Sprintf("%s. There was an automatic failover %s, so there is no other one before %s have passed.", s.wrong(), s.ago(l), health.Span(s.Policy.CoolDown)),

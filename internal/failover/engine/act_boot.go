@@ -71,7 +71,7 @@ func (e *execution) noteServing(ctx context.Context, x Node, o network.Observati
 	}
 	return e.remember(func(r *network.Record) {
 		if r.Active != active {
-			r.Active, r.Since, r.Unproven = active, time.Now(), ""
+			r.Serves(active, time.Now())
 		}
 		r.BootOwed = owed
 	})

@@ -133,7 +133,7 @@ func (e *execution) recordServing(node string) error {
 	if err != nil || r.Active == node {
 		return err
 	}
-	return e.remember(func(r *network.Record) { r.Active, r.Since, r.Unproven = node, time.Now(), "" })
+	return e.remember(func(r *network.Record) { r.Serves(node, time.Now()) })
 }
 
 // unlikeBefore says how a capture is less than the network that ran when this run began.

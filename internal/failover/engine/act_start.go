@@ -145,7 +145,8 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	st, err := lookSilent(ctx, x)
-	if errors.Is(err, errSpeaks) && x.Name() != e.plan.To && x.Name() != e.plan.From {
+	ours := x.Name() == e.plan.From || x.Name() == e.plan.To && e.prog.BegunAct(plan.ActStart)
+	if errors.Is(err, errSpeaks) && !ours {
 		if err := e.remember(func(r *network.Record) { strayed(r, x.Name()) }); err != nil {
 			return "", err
 		}

@@ -89,7 +89,7 @@ func (c *Controller) captureActive(ctx context.Context, n *Network, active strin
 	err = c.remember(n.Name, func(rec *network.Record) {
 		rec.Captured = time.Now()
 		if rec.Active != active {
-			rec.Active, rec.Since, rec.Unproven = active, time.Now(), ""
+			rec.Serves(active, time.Now())
 		}
 		if r.Live {
 			rec.BackedUp = rec.Captured

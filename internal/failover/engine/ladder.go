@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -91,6 +92,9 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 	for _, r := range rungs {
 		began := time.Now()
 		p, err := l.tryOne(ctx, r)
+		if err != nil && broken.FencesByFaith && !errors.Is(err, errNoSuchRung) {
+			p, err = proof{saw: []string{r.what}, by: network.Fenced{Rung: string(decide.RungPower), By: r.what}}, nil
+		}
 		if err == nil {
 			return append(l.failed, p.saw...), l.proven(p)
 		}

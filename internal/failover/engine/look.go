@@ -202,10 +202,30 @@ func patienceWith(b Bridge) time.Duration {
 	return bridgePatience
 }
 
+// allSpeak is about several that run while none is on record: nobody can tell which of them
+// is beside the active, so none of them is behind the others' counters from now on.
+func allSpeak(r *network.Record, views []readiness.View) (news bool) {
+	var running []string
+	for _, v := range views {
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() {
+			running = append(running, v.Name)
+		}
+	}
+	for _, name := range running {
+		if len(running) > 1 {
+			news = r.MayBeAhead(name) || news
+		}
+	}
+	return news
+}
+
 // speakers takes the proof of silence from nodes that are seen to run: somebody has
 // started them since, and what they use beside the active is owed. It reports whether that
 // is news.
 func speakers(r *network.Record, views []readiness.View) (news bool) {
+	if r.Active == "" {
+		news = allSpeak(r, views)
+	}
 	for _, v := range views {
 		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
 			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)

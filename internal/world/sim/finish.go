@@ -115,6 +115,12 @@ func (w *World) person() (did string) {
 		return "released the hold"
 	case len(running) > 1:
 		other := slices.DeleteFunc(running, func(s string) bool { return s == n.Recorded })[0]
+		if from, open := w.rules.openFrom(); open { // nothing else can be asked for before that is settled
+			x := w.home.Host(from)
+			x.PullStick()
+			x.PlugStick()
+			return "pulled the stick of " + from + " for a moment"
+		}
 		w.ask(desk.Request{Verb: desk.Stop, To: other})
 		return "stopped " + other
 	case len(running) == 1 && len(w.home.OnAir()) > 1:

@@ -2,7 +2,7 @@ package sim
 
 import (
 	"context"
-	"strings"
+	"slices"
 	"time"
 
 	"z2mha/internal/dongle/zigbee"
@@ -139,17 +139,17 @@ func init() {
 		{DiesAfterLine, 4, time.Minute, false, dies("journal", true)},
 		{DiesBeforeAct, 4, time.Minute, false, dies("act", false)},
 		{DiesAfterAct, 4, time.Minute, false, dies("act", true)},
-		{ControllerBackedUp, 3, 0, false, func(w *World, _ Deed) { w.backup = w.disk.Snapshot() }},
+		{ControllerBackedUp, 3, 0, false, func(w *World, d Deed) { w.count(d.Kind); w.backup = w.disk.Snapshot() }},
 		{ControllerRestored, 3, 0, false, (*World).restore},
 		{AsksTwice, 3, 0, true, (*World).askTwice},
 		{AsksContrary, 4, 0, true, (*World).askContrary},
 		{AsksSwitchover, 14, 0, true, (*World).askSwitchover},
-		{AsksSync, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Sync}) }},
-		{AsksStop, 3, 0, true, func(w *World, d Deed) { w.ask(desk.Request{Verb: desk.Stop, To: d.Node}) }},
-		{AsksStart, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Start}) }},
+		{AsksSync, 3, 0, true, func(w *World, _ Deed) { w.plead(AsksSync, desk.Request{Verb: desk.Sync}) }},
+		{AsksStop, 3, 0, true, func(w *World, d Deed) { w.plead(AsksStop, desk.Request{Verb: desk.Stop, To: d.Node}) }},
+		{AsksStart, 3, 0, true, func(w *World, _ Deed) { w.plead(AsksStart, desk.Request{Verb: desk.Start}) }},
 		{AsksFailover, 8, 0, true, (*World).askFailover},
-		{AsksFailoverNow, 3, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Failover, By: "Owner"}) }},
-		{AsksSeed, 2, 0, true, func(w *World, _ Deed) { w.ask(desk.Request{Verb: desk.Seed}) }},
+		{AsksFailoverNow, 3, 0, true, func(w *World, _ Deed) { w.plead(AsksFailoverNow, desk.Request{Verb: desk.Failover}) }},
+		{AsksSeed, 2, 0, true, func(w *World, _ Deed) { w.plead(AsksSeed, desk.Request{Verb: desk.Seed}) }},
 		{AsksHold, 4, 6 * time.Minute, true, (*World).askHold},
 		{StartedWrongly, 2, 2 * time.Minute, false, (*World).startWrongly},
 		{StartedByHand, 1, 0, false, (*World).startByHand},
@@ -158,6 +158,17 @@ func init() {
 		totalWeight += k.weight
 	}
 }
+
+// Kinds are all that is drawn.
+func Kinds() []Kind {
+	var out []Kind
+	for _, k := range kinds {
+		out = append(out, k.Kind)
+	}
+	return out
+}
+
+func known(name Kind) bool { return slices.Contains(Kinds(), name) }
 
 func kindOf(name Kind) kind {
 	for _, k := range kinds {
@@ -458,6 +469,11 @@ func (w *World) ask(r desk.Request) {
 	})
 }
 
+func (w *World) plead(k Kind, r desk.Request) {
+	w.count(k)
+	w.ask(r)
+}
+
 func (w *World) askSwitchover(d Deed) {
 	r := desk.Request{Verb: desk.Switchover, To: d.Node}
 	if d.Node == w.rules.voice() {
@@ -508,5 +524,3 @@ func (w *World) askHold(d Deed) {
 	w.ask(desk.Request{Verb: desk.Hold})
 	w.later(d.Lasts, func() { w.ask(desk.Request{Verb: desk.Release}) })
 }
-
-func words(s string) string { return strings.Join(strings.Fields(s), " ") }

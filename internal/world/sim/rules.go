@@ -66,6 +66,7 @@ type rules struct {
 	noBroker   time.Time
 	last       generation.Generation // that was accepted
 	failedOver time.Time             // when the last automatic failover was begun that worked
+	risked     bool                  // somebody wanted a failover without proof
 	stopped    string                // node that a person had the controller stop, and that was the last run
 	onAir      bool                  // by who listened last in this run
 	byHand     time.Time             // when a person, or the power that came back, started a node last
@@ -150,6 +151,16 @@ func (r *rules) uncalled() {
 	r.byHand = time.Now()
 }
 
+// openFrom is the node that an open run leads away from; false when none is open.
+func (r *rules) openFrom() (string, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for run := range r.open {
+		return r.kinds[run].From, r.kinds[run].From != ""
+	}
+	return "", false
+}
+
 // sight notes that a wrong voice was seen.
 func (r *rules) sight(e event) {
 	if e.what == opEnds && e.err == nil && e.op == engine.OpObserve && r.unseen[e.node] && r.w.home.Host(e.node).Running() {
@@ -159,7 +170,7 @@ func (r *rules) sight(e event) {
 
 // excused says that the controller could not have known.
 func (r *rules) excused(b inmem.Breach) bool {
-	return b.Cause != inmem.ByController || time.Since(r.byHand) <= justNow || len(r.unseen) > 0 && b.Text[9:11] == "I2"
+	return b.Cause != inmem.ByController || r.risked || time.Since(r.byHand) <= justNow || len(r.unseen) > 0 && b.Text[9:11] == "I2"
 }
 
 // oneVoiceAndCounters is I1 and I2, which the medium itself watches. What a boot, a
@@ -184,8 +195,8 @@ func (r *rules) veto(e event) {
 	switch {
 	case e.what == listened:
 		r.onAir = e.heard
-	case e.what == journaled && e.entry.Event == plan.EventPlanned:
-		r.onAir = false
+	case e.what == journaled && e.entry.Event == plan.EventPlanned, e.what == opEnds && e.op == opCut && e.err == nil:
+		r.onAir = false // a power cut ends it; who was heard after that is heard again
 	case e.what == opBegins && e.op == engine.OpStart && r.onAir:
 		r.break_("I1", "%s is started although the network was heard on air", e.node)
 	}
@@ -254,7 +265,7 @@ func (r *rules) readBack(e event) {
 	}
 	p := r.kinds[e.entry.Run]
 	want, known := proofs[actOf(e.entry)]
-	if strings.HasPrefix(ev.Saw[0], "not needed: ") {
+	if strings.HasPrefix(ev.Saw[0], "not needed: ") || strings.Contains(ev.Saw[len(ev.Saw)-1], "not done: ") {
 		return
 	}
 	if actOf(e.entry) == plan.ActPark && strings.Contains(ev.Saw[0], "was proven silent at") { // it was not asked, so it must be so
@@ -309,6 +320,7 @@ func (r *rules) follow(e plan.Entry) {
 			r.break_("I6", "run %s has no plan: %v", e.Run, err)
 		}
 		r.kinds[e.Run] = p
+		r.risked = r.risked || p.Risk != ""
 	case plan.EventEnded:
 		delete(r.open, e.Run)
 	}

@@ -66,8 +66,12 @@ func Shorten(t *testing.T, r Result) Result {
 }
 
 func (r Result) String() string {
-	return fmt.Sprintf("seed %d: %s\n%v\n%s\nreplay: go test ./internal/world/sim -run 'TestSeed$' -seed %d\n",
-		r.Story.Seed, strings.Join(r.Wrong, "\n"), r.Story, strings.Join(r.Log, "\n"), r.Story.Seed)
+	return fmt.Sprintf("%s\n%s\n%v\n%s", r.Replay(), strings.Join(r.Wrong, "\n"), r.Story, strings.Join(r.Log, "\n"))
+}
+
+// Replay is the command that lives the story again.
+func (r Result) Replay() string {
+	return fmt.Sprintf("go test ./internal/world/sim -run 'TestSeed$' -v -seed %d", r.Story.Seed)
 }
 
 const lamp zigbee.IEEE = 0x00158d0000000100

@@ -20,7 +20,7 @@ type Deed struct {
 }
 
 func (d Deed) String() string {
-	s := fmt.Sprintf("%s %s %s", d.At, d.Kind, d.Node)
+	s := fmt.Sprintf("%s %s, %s", d.At, d.Kind, d.Node)
 	if d.Lasts > 0 {
 		s += " for " + d.Lasts.String()
 	}
@@ -38,10 +38,14 @@ type Story struct {
 	// Cool is the cool-down after an automatic failover; ByHand: nothing is done unasked.
 	Cool   time.Duration
 	ByHand bool
+	Risk   bool // a failover without proof is accepted
 }
 
+// homeWords is how a home is written down.
+const homeWords = "%d nodes, %g frames a second, plugs %t, cool-down %s, by hand %t, risk %t"
+
 func (s Story) String() string {
-	lines := []string{fmt.Sprintf("%d nodes, %g frames a second, plugs %v, cool-down %s, acts only when asked %v", s.Nodes, s.Frames, s.Plugs, s.Cool, s.ByHand)}
+	lines := []string{fmt.Sprintf(homeWords, s.Nodes, s.Frames, s.Plugs, s.Cool, s.ByHand, s.Risk)}
 	for _, d := range s.Deeds {
 		lines = append(lines, "  "+d.String())
 	}
@@ -54,6 +58,9 @@ var nodeNames = []string{"attic", "cellar", "shed"}
 func (s Story) policy() decide.Policy {
 	p := decide.DefaultPolicy
 	p.CoolDown, p.Automatic = s.Cool, !s.ByHand
+	if s.Risk {
+		p.AcceptRisk = decide.RiskWords
+	}
 	return p
 }
 
@@ -62,13 +69,28 @@ func Draw(seed uint64) Story {
 	r := rand.New(rand.NewPCG(seed, 0x5eed))
 	s := Story{Seed: seed, Nodes: 2 + r.IntN(3)/2, Plugs: r.IntN(3) > 0, Frames: []float64{2, 2, 5, 15}[r.IntN(4)]}
 	s.Cool, s.ByHand = []time.Duration{time.Hour, 5 * time.Minute, time.Minute}[r.IntN(3)], r.IntN(8) == 0
+	s.Risk = r.IntN(20) == 0
 	long := time.Duration(3+r.IntN(11)) * time.Minute
 	for range 2 + r.IntN(7) {
 		s.Deeds = append(s.Deeds, draw(r, s, long))
 	}
 	gather(r, s.Deeds)
+	if r.IntN(6) == 0 {
+		s.Deeds = append(s.Deeds, oneAfterTheOther(r, long)...)
+	}
 	slices.SortStableFunc(s.Deeds, func(a, b Deed) int { return int(a.At - b.At) })
 	return s
+}
+
+// oneAfterTheOther lets whoever is active fail, and then whoever has taken over.
+func oneAfterTheOther(r *rand.Rand, long time.Duration) (out []Deed) {
+	at := time.Duration(r.Int64N(int64(long))).Round(time.Millisecond)
+	for range 2 {
+		fails := []Kind{HostPowerLoss, StickPulled, SerialLost, StickDead}[r.IntN(4)]
+		out = append(out, Deed{At: at, Kind: fails, Node: "active", Lasts: time.Duration(240+r.IntN(240)) * time.Second})
+		at += time.Duration(150+r.IntN(200)) * time.Second
+	}
+	return out
 }
 
 // gather moves faults to where something is being done: most would meet a quiet home
