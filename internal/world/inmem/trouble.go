@@ -21,9 +21,8 @@ type Trouble struct {
 }
 
 var (
-	errFull    = errors.New("no space left on the disk")
-	errNoStick = errors.New("there is no stick: no such device")
-	errMute    = errors.New("the stick does not answer")
+	errFull = errors.New("no space left on the disk")
+	errMute = errors.New("the stick does not answer")
 )
 
 // killAfter is how long a service manager waits for an end before it kills.

@@ -60,7 +60,6 @@ type World struct {
 	asked    int           // requests
 	backup   *inmem.Stores // of the controller's disk
 	agenda   []task
-	deeds    int
 	paired   int
 }
 
