@@ -188,6 +188,16 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
+// broken is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// runs and answers; "" when it does not.
+func broken(dec *decide.Decision) string {
+	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
+	if dec.Action != decide.Failover || i < 0 {
+		return ""
+	}
+	return first(dec.Conditions[i].Evidence)
+}
+
 // How soon a network is looked at again when something is wrong with it: evidence must be
 // seen more than once.
 const (
