@@ -445,10 +445,15 @@ func TestOnHoldNothingIsDone(t *testing.T) {
 		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Start, By: "MQTT", DespiteHold: true, Unattended: true}); err == nil {
 			t.Error("an automation started it on hold")
 		}
-		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Start, To: "attic", By: "Owner", DespiteHold: true}); err != nil {
+		// In one step, on the command line beside this server.
+		n2 := notes.New(filepath.Join(o.dir, "notes"), durable.Disk{})
+		if err := n2.Save("home", status.Notes{Errand: &status.Errand{At: time.Now(), By: "Owner on the command line", Verb: "start", To: "attic", DespiteHold: true}}); err != nil {
 			t.Fatal(err)
 		}
 		o.serves("attic", 5*time.Minute)
+		if ev := o.event(status.EventNodeStarted); ev.By != "Owner on the command line" || ev.Cause != status.CauseManual {
+			t.Errorf("told %+v", ev)
+		}
 		if !o.network().Hold.On {
 			t.Error("the hold went with the start")
 		}
