@@ -470,7 +470,7 @@ func TestCommands(t *testing.T) {
 		{name: "it takes only a press", topic: "home/cmd/switchover", payload: "press", refused: "Send PRESS."},
 		{name: "it takes only on and off", topic: "home/cmd/hold", payload: "yes", refused: "Send ON or OFF."},
 		{name: "it takes no long payload", topic: "home/cmd/active_node", payload: strings.Repeat("x", 100_000), refused: "no node of this network"},
-		{name: "it is honest about automatic failover", topic: "home/cmd/auto_failover", payload: "ON", refused: "does not fail over by itself"},
+		{name: "it is honest about automatic failover", topic: "home/cmd/auto_failover", payload: "ON", refused: "stands in z2mha.yaml, not here"},
 		{name: "it does not make the active one active", topic: "home/pi/cmd/activate", payload: "PRESS", refused: "pi cannot be made active: it is active"},
 		{
 			name: "it refuses when no stand-by is ready", topic: "home/cmd/switchover", payload: "PRESS",
