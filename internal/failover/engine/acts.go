@@ -157,16 +157,13 @@ func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
 			return e.silent(s.Node, silence)
 		}
 	}
-	return e.parkedBefore(ctx, x, err)
+	return e.parkedBefore(x, err)
 }
 
 // parkedBefore is about a further stand-by of a failover that cannot be looked at. One
 // that was proven silent and not started since stays so.
-func (e *execution) parkedBefore(ctx context.Context, x Node, why error) ([]string, error) {
-	if e.plan.Kind != plan.KindFailover || x.Name() == e.plan.To {
-		return nil, why
-	}
-	if _, err := observeSoon(ctx, x); err == nil { // then it can be looked at, and is not silent
+func (e *execution) parkedBefore(x Node, why error) ([]string, error) {
+	if e.plan.Kind != plan.KindFailover || x.Name() == e.plan.To || !unseen(why) {
 		return nil, why
 	}
 	r, err := e.c.parts.Memory.Load(e.net.Name)
@@ -195,10 +192,24 @@ func mustBeStopped(ctx context.Context, x Node) error {
 func lookPastHelper(ctx context.Context, x Node) (network.Observation, error) {
 	for {
 		o, err := x.Observe(ctx)
-		if err != nil || !o.OnlyOurs() || sleep(ctx, lookEvery) != nil {
-			return o, err
+		if err != nil {
+			return o, &unseenError{err}
+		}
+		if !o.OnlyOurs() || sleep(ctx, lookEvery) != nil {
+			return o, nil
 		}
 	}
+}
+
+// An unseenError is a look that did not work: nothing is known of the node.
+type unseenError struct{ err error }
+
+func (e *unseenError) Error() string { return e.err.Error() }
+func (e *unseenError) Unwrap() error { return e.err }
+
+func unseen(err error) bool {
+	_, ok := errors.AsType[*unseenError](err)
+	return ok
 }
 
 // awaitNode looks until ok holds or ctx ends. A look that fails is tried again:
