@@ -72,6 +72,7 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 		Engine: h.app.controller, History: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Events: kept, Holds: holds.New(filepath.Join(cfg.State, "holds"), disk), Nodes: nodesOf(cfg), Log: log,
 		Capture: captureRule(cfg), Membership: h.app.controller.Membership,
+		Bridge: h.app.controller.Bridge, Sighted: h.app.controller.Sighted,
 		Tidy: func(net string) { h.app.tidier.tidyQuietly(net, log) },
 	})
 	h.entities = entities.New(entities.Config{

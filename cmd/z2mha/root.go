@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		acceptCommand(&f), failoverCommand(&f), seedCommand(&f), restoreCommand(&f), shelfCommand(&f),
-		stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), holdCommand(&f), releaseCommand(&f),
+		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), holdCommand(&f), releaseCommand(&f),
 		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
 }
@@ -221,6 +221,10 @@ func endedError(e engine.Ended) error {
 	case plan.NeedsHelp:
 		return &exitError{exitNeedsHelp, e.Err}
 	case plan.GivenUp:
+		var unconfirmed *engine.UnconfirmedError
+		if errors.As(e.Err, &unconfirmed) { // the ladder was climbed: more than nothing was done
+			return &exitError{exitFailed, fmt.Errorf("given up, nothing was started: %w", e.Err)}
+		}
 		var refused *network.RefusedError
 		if errors.As(e.Err, &refused) {
 			return e.Err

@@ -74,6 +74,8 @@ type Node struct {
 	Previous  string
 	HelperDir string
 	KeyFile   string // SSH key on this machine; "" means our own
+
+	Fences []Fence // what can cut this node's power, in the order in which they are tried
 }
 
 // A Become is how commands on the host get root's rights.

@@ -87,6 +87,7 @@ func (r *reader) node(s *section) Node {
 		Previous:  read(s, "previous", parsePath, ""),
 		HelperDir: read(s, "helper_dir", parsePath, ""),
 		KeyFile:   read(s, "key_file", parsePath, ""),
+		Fences:    r.fences(s),
 	}
 }
 

@@ -41,6 +41,8 @@ func (t *Teller) Watch(r engine.Report) {
 		}
 	case plan.EventFailed:
 		fmt.Fprintf(t.w, "    ✗ %s%s\n", r.Note, took(r.Took, true))
+	case plan.EventRung:
+		fmt.Fprintf(t.w, "    · %s%s\n", r.Note, took(r.Took, true))
 	case plan.EventWalkBack:
 		fmt.Fprintf(t.w, "  ◂ going back: %s\n", r.Note)
 	case plan.EventUndoBegin:

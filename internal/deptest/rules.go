@@ -8,7 +8,9 @@ var ProjectRules = Rules{
 		"internal/dongle/nvimage",
 		"internal/dongle/netbackup",
 		"internal/failover/cadence",
+		"internal/failover/decide",
 		"internal/failover/generation",
+		"internal/failover/health",
 		"internal/failover/network",
 		"internal/failover/odometer",
 		"internal/failover/plan",
@@ -68,6 +70,7 @@ var ProjectRules = Rules{
 		"internal/storage/shelf":          {"internal/storage/durable"},
 		"internal/z2m/bridge":             {"internal/bus"},
 		"internal/homeassistant/entities": {"internal/bus", "internal/homeassistant/discovery"},
+		"internal/fence":                  {"internal/bus", "internal/homeassistant/supervisor"}, // what it cuts by
 		"internal/dash":                   {"web/..."},
 		"internal/setup":                  {"web", "internal/config", "internal/host/remote", "internal/host/service", "internal/storage/durable"},
 	},

@@ -115,6 +115,27 @@ func ParseResponse(payload []byte) (Response, error) {
 	return r, nil
 }
 
+// ParseHealth reads how many messages of each device bridge/health has counted.
+func ParseHealth(payload []byte) (map[zigbee.IEEE]int, error) {
+	var p struct {
+		Devices map[string]struct {
+			Messages int `json:"messages"`
+		} `json:"devices"`
+	}
+	if err := json.Unmarshal(payload, &p); err != nil {
+		return nil, fmt.Errorf("bridge/health: %w", err)
+	}
+	out := make(map[zigbee.IEEE]int, len(p.Devices))
+	for address, d := range p.Devices {
+		ieee, err := zigbee.ParseIEEE(address)
+		if err != nil {
+			continue // older versions name devices there
+		}
+		out[ieee] = d.Messages
+	}
+	return out, nil
+}
+
 // A LogLine is one message of bridge/logging.
 type LogLine struct {
 	Level   string `json:"level"` // error, warning, info

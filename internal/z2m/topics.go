@@ -20,6 +20,9 @@ func (t Topics) Groups() string { return string(t) + "/bridge/groups" }
 // Event carries what devices do to the network: see ParseEvent.
 func (t Topics) Event() string { return string(t) + "/bridge/event" }
 
+// Health carries counters every few minutes: see ParseHealth.
+func (t Topics) Health() string { return string(t) + "/bridge/health" }
+
 // Logging carries Zigbee2MQTT's log lines: see ParseLog.
 func (t Topics) Logging() string { return string(t) + "/bridge/logging" }
 
@@ -31,6 +34,11 @@ func (t Topics) Response(name string) string { return string(t) + "/bridge/respo
 // names may hold slashes and spaces.
 func (t Topics) Device(friendlyName string) string { return string(t) + "/" + friendlyName }
 func (t Topics) Get(friendlyName string) string    { return string(t) + "/" + friendlyName + "/get" }
+
+// AllDevices matches the topics of devices whose names hold no slash, and FriendlyName is
+// the name that a device's topic has.
+func (t Topics) AllDevices() string               { return string(t) + "/+" }
+func (t Topics) FriendlyName(topic string) string { return strings.TrimPrefix(topic, string(t)+"/") }
 
 // Addressable says that a friendly name can be part of a topic that one device
 // alone has.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/clues"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
@@ -42,6 +43,11 @@ type dossier struct {
 	littered bool      // something was added to its past since it was tidied
 	tidied   time.Time // when that was, zero for never
 
+	bridge   engine.Bridge // nil when nobody listens
+	clues    clues.Notes
+	stirred  chan struct{} // one place: something has changed at the broker
+	glimpsed chan struct{} // one place: what is to be asked must be worked out anew
+
 	recoverAt time.Time // when a run that was cut off is tried again; zero for never
 
 	jobs     chan *job                  // one place: there is one job at most
@@ -60,6 +66,8 @@ func newDossier(name string, nodes []Node, every time.Duration, rule cadence.Rul
 		nudge:    make(chan struct{}, 1),
 		arrivals: make(chan struct{}, 1),
 		gone:     make(chan struct{}),
+		stirred:  make(chan struct{}, 1),
+		glimpsed: make(chan struct{}, 1),
 	}
 }
 

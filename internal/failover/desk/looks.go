@@ -34,11 +34,12 @@ func (d *Desk) look(ctx context.Context, f *dossier) {
 	sticks := !began.Before(f.nextSticks) && !d.changing(f)
 	st, err := d.lookOnce(ctx, f, sticks)
 	now := time.Now()
-	f.looked = now
-	f.nextLook = began.Add(d.parts.Every)
-	if f.nextLook.Before(now) {
-		f.nextLook = now.Add(leastPause)
+	if err == nil && d.parts.Sighted == nil {
+		d.saw(f, st.Views...)
 	}
+	f.looked = now
+	f.nextLook = d.nextLookAt(f, began, now)
+	signal(f.glimpsed)
 	if err == nil && sticks {
 		f.nextSticks = now.Add(d.parts.SticksEvery)
 	}

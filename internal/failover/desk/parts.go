@@ -10,6 +10,7 @@ import (
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/readiness"
 	"z2mha/internal/failover/status"
 )
 
@@ -28,6 +29,12 @@ type Parts struct {
 	// Membership calls tell with every change of a network, from any goroutine, until
 	// cancel is called; nil: none is heard of.
 	Membership func(network string, tell func(engine.Membership)) (cancel func())
+	// Bridge is what is heard of a network over MQTT, and the way to ask its radio; nil:
+	// nothing is heard, and nobody is asked.
+	Bridge func(network string) engine.Bridge
+	// Sighted calls tell with each node as soon as it was looked at, from any goroutine, until
+	// cancel is called; nil: looks tell only when all nodes are done.
+	Sighted func(network string, tell func(readiness.View)) (cancel func())
 	// Tidy removes what is old of a network's past; nil: nobody does. It is called when
 	// something was added, at most once an hour for each network, never twice at once, and
 	// may take its time. What it cannot do it tells itself.

@@ -31,6 +31,8 @@ type Desk struct {
 	files   map[string]*dossier
 	changed chan struct{}
 	open    bool // requests are taken
+	started time.Time
+	jumped  time.Time // when the clock was seen to be set, or we were seen to have stood still
 }
 
 var _ Service = (*Desk)(nil)
@@ -42,6 +44,9 @@ func New(p Parts) *Desk {
 		dirty: make(chan struct{}, 1), sweep: make(chan struct{}, 1), files: map[string]*dossier{}, changed: make(chan struct{})}
 	for _, name := range d.order {
 		d.files[name] = newDossier(name, p.Nodes[name], p.Every, p.Capture)
+		if p.Bridge != nil {
+			d.files[name].bridge = p.Bridge(name)
+		}
 	}
 	return d
 }
@@ -60,7 +65,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		d.prepare(name)
 	}
 	d.mu.Lock()
-	d.open = true
+	d.open, d.started = true, time.Now()
 	d.mu.Unlock()
 	close(d.ready)
 
@@ -69,9 +74,11 @@ func (d *Desk) Run(ctx context.Context) error {
 	others.Go(d.news.run)
 	others.Go(func() { d.announce(over) })
 	others.Go(func() { d.tidyUp(over) })
+	others.Go(func() { d.watchClock(over) })
 	networks.Go(func() { <-ctx.Done() })
 	for _, f := range d.files {
 		networks.Go(func() { d.attend(ctx, f) })
+		networks.Go(func() { d.mind(ctx, f) })
 	}
 	networks.Wait()
 	d.news.close()
@@ -103,6 +110,7 @@ func (d *Desk) prepare(name string) {
 func (d *Desk) attend(ctx context.Context, f *dossier) {
 	defer d.closeUp(f)
 	defer d.hearken(f)()
+	defer d.watchNodes(f)()
 	t := time.NewTimer(0)
 	defer t.Stop()
 	for ctx.Err() == nil {

@@ -84,7 +84,7 @@ func taleOf(entries []plan.Entry) (*tale, error) {
 }
 
 // told are the lines that a journal may have.
-var told = []plan.Event{plan.EventPlanned, plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventWalkBack,
+var told = []plan.Event{plan.EventPlanned, plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventRung, plan.EventWalkBack,
 	plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed, plan.EventEnded}
 
 // staged notes what a step has brought to, or taken from, a node's staging.
@@ -110,7 +110,7 @@ func (t *tale) happen(h happening) {
 		r.Turning = h.note
 	case plan.EventEnded:
 		r.Ended, r.Outcome = h.at, plan.Outcome(h.note)
-	case plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed:
+	case plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventRung, plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed:
 		t.stepped(t.step(h.step), h)
 	}
 }
@@ -128,6 +128,8 @@ func (t *tale) stepped(s *status.RunStep, h happening) {
 	case plan.EventFailed:
 		s.State, s.Note, s.Took = status.StepFailed, h.note, tookOf(s, h)
 		t.run.Err = h.note
+	case plan.EventRung:
+		s.Saw = append(s.Saw, h.note)
 	case plan.EventUndoBegin:
 		s.State = status.StepUndoing
 	case plan.EventUndone:

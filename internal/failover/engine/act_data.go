@@ -78,7 +78,7 @@ func (e *execution) capture(ctx context.Context, g generation.Generation) (gener
 	if err != nil {
 		return g, err
 	}
-	got, err := from.Capture(ctx, e.c.parts.Shelf)
+	got, err := e.readData(ctx, from)
 	if err != nil {
 		return g, err
 	}
@@ -92,6 +92,15 @@ func (e *execution) capture(ctx context.Context, g generation.Generation) (gener
 	}
 	e.facts.Generation = g.Number
 	return g, e.recordServing(source)
+}
+
+// readData is what was read ahead, once, or is read now.
+func (e *execution) readData(ctx context.Context, from Node) (network.Capture, error) {
+	if got := e.ahead; got != nil {
+		e.ahead = nil
+		return *got, nil
+	}
+	return from.Capture(ctx, e.c.parts.Shelf)
 }
 
 // stage puts a generation into a node's staging.

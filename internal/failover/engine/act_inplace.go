@@ -15,7 +15,6 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/plan"
-	"z2mha/internal/failover/readiness"
 )
 
 // resetPause is between two resets of a stick that does not answer.
@@ -40,7 +39,7 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := e.c.noteSpeakers(in); err != nil {
+	if err := e.c.noteSpeakers(in.Network, in.Views); err != nil {
 		return nil, err
 	}
 	if e.plan.Kind == plan.KindRepair {
@@ -70,38 +69,6 @@ func alone(r network.Record, others []string) bool {
 		_, proven := r.Silent[name]
 		return !proven || r.Spoken[name]
 	})
-}
-
-// noteSpeakers takes note of others than the active that run: what was proven of their
-// silence holds no longer, and nobody knows which counters they use.
-func (c *Controller) noteSpeakers(in readiness.Input) error {
-	var speak []string
-	for _, v := range in.Views {
-		news := !in.Record.Spoken[v.Name] || !in.Record.Silent[v.Name].IsZero()
-		if v.Name != in.Record.Active && in.Record.Active != "" && v.Observed != nil && v.Observed.Runs() && !v.Observed.OnlyOurs() && news {
-			speak = append(speak, v.Name)
-		}
-	}
-	if len(speak) == 0 {
-		return nil
-	}
-	return c.remember(in.Network, func(r *network.Record) { noteSpoken(r, in.Record, speak) })
-}
-
-// noteSpoken is about a look that began when the record was was.
-func noteSpoken(r *network.Record, was network.Record, speak []string) {
-	if r.Active != was.Active { // it was seen in the middle of a move
-		return
-	}
-	for _, name := range speak {
-		if r.Silent[name].Equal(was.Silent[name]) { // a later proof stands
-			delete(r.Silent, name)
-		}
-		if r.Spoken == nil {
-			r.Spoken = map[string]bool{}
-		}
-		r.Spoken[name] = true
-	}
 }
 
 // resetTwice is a reset that is tried again on a stick that does not answer.

@@ -196,7 +196,7 @@ func (e *execution) cameBack(ctx context.Context, speaker string) error {
 // and the next start records it: the move itself is not taken back for that.
 func (e *execution) record(_ context.Context, s plan.Step) ([]string, error) {
 	err := e.remember(func(r *network.Record) {
-		r.Active, r.Since, r.Unproven, r.Spoken = s.Node, time.Now(), e.facts.Unproven, nil
+		r.Active, r.Since, r.Unproven, r.Spoken = s.Node, time.Now(), e.facts.unproven(), nil
 	})
 	if err != nil {
 		return nil, &haltError{err}

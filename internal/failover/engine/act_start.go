@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -21,13 +23,15 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	look := meanwhile(func() (network.Observation, error) { return x.Observe(ctx) })
 	saw, err := e.onlyVoice(ctx, s.Node)
-	if err != nil {
-		return nil, err
-	}
-	o, err := x.Observe(ctx)
-	if err == nil && !o.Active() {
-		o, err = e.startTarget(ctx, x)
+	o, lookErr := look()
+	if err = cmp.Or(err, lookErr); err == nil && !o.Active() {
+		var heard []string
+		if heard, err = e.veto(ctx, x); err == nil {
+			saw = append(saw, heard...)
+			o, err = e.startTarget(ctx, x, o)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -35,7 +39,7 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	return append(saw, fmt.Sprintf("%s holds %s", o.TTYHolders[0], o.TTY)), nil
 }
 
-func (e *execution) startTarget(ctx context.Context, x Node) (network.Observation, error) {
+func (e *execution) startTarget(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if err := e.stillFresh(); err != nil {
 		return network.Observation{}, err
 	}
@@ -43,7 +47,7 @@ func (e *execution) startTarget(ctx context.Context, x Node) (network.Observatio
 		return network.Observation{}, err
 	}
 	e.facts.Started = time.Now()
-	return e.startService(ctx, x)
+	return e.startStopped(ctx, x, o)
 }
 
 // stillFresh says that the counters were chosen for about now. A stick that goes on with
@@ -86,11 +90,16 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 	if err != nil || o.Active() {
 		return o, err
 	}
+	return e.startStopped(ctx, x, o)
+}
+
+// startStopped starts Zigbee2MQTT on a node that was seen as o just now.
+func (e *execution) startStopped(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if o.Runs() {
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
-	err = e.remember(func(r *network.Record) {
-		delete(r.Silent, x.Name())
+	err := e.remember(func(r *network.Record) {
+		r.Speaks(x.Name())
 		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
 	})
@@ -132,34 +141,64 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return e.resetOrphan(ctx, x)
 	}
 	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
-		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
+		err = errors.Join(err, e.remember(func(r *network.Record) { r.Speaks(x.Name()) }))
 	}
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
 	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
-		return e.confirmedSilent(err)
+		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
-	at, ok := e.provenBefore(x.Name())
-	if !ok {
-		return "", err
-	}
-	return cannotBeAsked(x, err, at), nil
+	return e.standing(ctx, x, err)
 }
 
-// provenBefore is when a stand-by was proven silent that was not started since. For a move
-// it must be in this run: anybody may have started it before. Where the node starts that
-// was active last, nobody has moved the network, so what was proven stands until
-// somebody is seen to speak.
+// standing is a proof of silence that stands for a node which cannot be asked now. why is
+// why.
+func (e *execution) standing(ctx context.Context, x Node, why error) (string, error) {
+	if at, ok := e.provenBefore(x.Name()); ok {
+		return cannotBeAsked(x, why, at), nil
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || !startsLast(e.plan.Kind) {
+		return "", errors.Join(why, err)
+	}
+	f := r.Fenced[x.Name()]
+	if f.Rung == string(decide.RungPerson) { // for as long as nobody has seen the host again
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, f.Saw), nil
+	}
+	for _, fence := range e.net.Fences[x.Name()] {
+		if fence.String() != f.By {
+			continue
+		}
+		saw, err := fence.Cut(ctx)
+		if err != nil {
+			return "", fmt.Errorf("%s was silenced by %s, which does not hold any more: %w", x.Name(), f.By, err)
+		}
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, saw), nil
+	}
+	return "", why
+}
+
+// mayStand says that a node which cannot be asked was silenced in a way that may still hold.
+func mayStand(r network.Record, node string) bool {
+	_, silent := r.Silent[node]
+	rung := r.Fenced[node].Rung
+	return silent || rung == string(decide.RungPerson) || rung == string(decide.RungPower)
+}
+
+// provenBefore is when a stand-by was proven silent that was not started since. For a
+// planned move it must be in this run: anybody may have started it before. Where the node
+// starts that was active last, or takes over from it, what was proven stands until somebody
+// is seen to speak.
 func (e *execution) provenBefore(node string) (time.Time, bool) {
 	r, err := e.c.parts.Memory.Load(e.net.Name)
 	if err != nil {
 		return time.Time{}, false
 	}
 	at, proven := r.Silent[node]
-	return at, proven && (startsLast(e.plan.Kind) || !at.Before(e.began))
+	return at, proven && (startsLast(e.plan.Kind) || e.plan.Kind == plan.KindFailover || !at.Before(e.began))
 }
 
 // startsLast says that such a run starts only the node that was active last.

@@ -36,6 +36,28 @@ type Bridge interface {
 	// that came just before the later call.
 	Backup(ctx context.Context) error
 
+	// Signs is what was heard so far. It answers at once, from memory.
+	Signs() Signs
+
+	// AskStick has Zigbee2MQTT ask its stick for something harmless that the stick itself
+	// must answer, and returns nil when it did. The error wraps ErrStickSilent when
+	// Zigbee2MQTT has said, each time it was asked, that no answer came; ErrBridgeSilent when
+	// Zigbee2MQTT has said nothing, and ErrJoiningOpen when it must not be asked because that
+	// would close joining. A silent stick takes some 14 s.
+	AskStick(ctx context.Context) error
+
+	// CheckCoordinator has Zigbee2MQTT read all tables of its stick, 946 requests in 5 s, and
+	// returns nil when the stick has answered. Its errors are those of AskStick.
+	CheckCoordinator(ctx context.Context) error
+
+	// Correct publishes the retained bridge/state anew and returns nil when the broker has
+	// been seen to keep it. It says so whatever is true: only the caller knows.
+	Correct(ctx context.Context, online bool) error
+
+	// Stirs calls tell when bridge/state or our connection to the broker has changed, from any
+	// goroutine, until cancel is called. tell must return at once, and asks Signs what it is.
+	Stirs(tell func()) (cancel func())
+
 	// Watch calls tell with every change of the network that is heard from now on, in
 	// order, until cancel is called. tell must return quickly.
 	Watch(tell func(Membership)) (cancel func())

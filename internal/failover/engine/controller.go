@@ -17,16 +17,18 @@ import (
 type Controller struct {
 	parts Parts
 
-	mu     sync.Mutex
-	busy   map[string]string         // network → run id; guarded by mu
-	images map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
+	mu        sync.Mutex
+	busy      map[string]string         // network → run id; guarded by mu
+	images    map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
+	onlookers []*onlooker               // guarded by mu
+	failed    map[string]int            // looks at a host since the last good one; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}}
+	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}, failed: map[string]int{}}
 }
 
 // Networks names the configured networks.

@@ -100,7 +100,7 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		return on(s.Node, OpStop, OpObserve)
 	case plan.ActFence:
 		if p.Kind == plan.KindFailover {
-			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset)
+			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset, OpUnplug)
 		}
 		return on(s.Node, OpReset)
 	case plan.ActWarm:
@@ -123,6 +123,9 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		var out []call
 		for _, name := range n.without(s.Node) {
 			out = append(out, on(name, OpObserve, OpInspect)...)
+		}
+		if p.Kind == plan.KindFailover || p.Kind == plan.KindStart {
+			out = append(out, on(s.Node, OpListen)...)
 		}
 		return append(out, on(s.Node, OpStart, OpObserve)...)
 	case plan.ActProve:

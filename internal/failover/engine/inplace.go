@@ -102,10 +102,9 @@ func brokerAnswers(ctx context.Context, n *Network, what string) error {
 // at whose stick was not proven silent, or was started since.
 func othersRest(in readiness.Input, speaker, what string) error {
 	for _, v := range in.Views {
-		_, proven := in.Record.Silent[v.Name]
 		switch {
 		case v.Name == speaker:
-		case v.Err != nil && !proven:
+		case v.Err != nil && !mayStand(in.Record, v.Name):
 			return &network.RefusedError{What: what, Why: fmt.Sprintf("%s cannot be looked at (%v), and its stick was not proven silent since it was started last", v.Name, v.Err),
 				Remedy: fmt.Sprintf("make %s reachable, so that its stick can be proven silent", v.Name)}
 		case v.Observed != nil && v.Observed.Runs() && !v.Observed.OnlyOurs():

@@ -238,6 +238,52 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
+// A node was lost and its power cut, or somebody has given their word. It is still gone
+// when the power fails.
+func TestColdStartBesideAFencedNode(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		word   string
+		back   bool // its power is back, and the fence cannot cut it any more
+		starts bool
+	}{
+		{"a person's word stands", "it is unplugged", false, true},
+		{"a fence still cuts", "", false, true},
+		{"a fence that does not cut any more", "", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := warmHome(t)
+				plug := h.Host("attic").Plug()
+				c := fencedBy(h, s, map[string][]engine.Fence{"attic": {plug}})
+				captured(t, c)
+				time.Sleep(time.Hour)
+				lost(h, false)
+				h.Host("attic").SetReachable(false)
+				if tt.word != "" {
+					lost(h, true)
+					plug.Unreachable = true
+				}
+				e, err := c.Failover(t.Context(), engine.Request{To: "cellar", Confirmed: tt.word}, quiet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				completed(t, e)
+				h.PowerCut()
+				h.Host("cellar").SetRunning(false)
+				if tt.back {
+					plug.Unreachable = true
+				}
+				ended, err := c.StartNode(t.Context(), engine.Request{}, quiet)
+				noViolations(t, h)
+				if started := err == nil && ended.Outcome == plan.Completed; started != tt.starts {
+					t.Fatalf("started %t: %s, %v, %v", started, ended.Outcome, ended.Err, err)
+				}
+			})
+		})
+	}
+}
+
 func TestColdStartRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

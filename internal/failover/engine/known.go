@@ -44,6 +44,9 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 			continue
 		}
 		id, err := c.identity(stick.Image)
+		if errors.Is(err, errHoldsNone) {
+			continue
+		}
 		if err != nil {
 			c.parts.Log.Warn("what a stick holds cannot be told", "network", rec.Network, "node", node, "error", err)
 			continue
@@ -53,14 +56,17 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 	return out
 }
 
-// identity is that of an image on the shelf.
+// errHoldsNone is a stick's memory without a network, as a new stick has it.
+var errHoldsNone = errors.New("it holds no network that Zigbee2MQTT could go on with")
+
+// identity is that of an image on the shelf, or wraps errHoldsNone.
 func (c *Controller) identity(blob string) (zigbee.Identity, error) {
 	img, err := c.shared(blob)
 	if err != nil {
 		return zigbee.Identity{}, err
 	}
 	if err := img.Resumable(); err != nil {
-		return zigbee.Identity{}, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
+		return zigbee.Identity{}, fmt.Errorf("%w: %w", errHoldsNone, err)
 	}
 	return img.Identity()
 }

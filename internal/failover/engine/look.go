@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -12,6 +13,15 @@ import (
 
 // bridgePatience is how long a running Zigbee2MQTT may take to answer over MQTT.
 const bridgePatience = 15 * time.Second
+
+// How long one host may take to tell what runs there. One that hangs must not keep the
+// others waiting. But the first look brings the helper along, over whatever line; so does
+// one after the host was set up anew, which is why one failing look in ten may take longer.
+const (
+	viewPatience  = 10 * time.Second
+	firstPatience = 45 * time.Second
+	longEvery     = 10
+)
 
 // strangerPatience is how long an answer over MQTT is waited for when all nodes were
 // seen and Zigbee2MQTT runs on none: only one that we do not know could give it.
@@ -79,7 +89,7 @@ func (c *Controller) Look(ctx context.Context, net string, sticks bool) (Status,
 	if err != nil {
 		return st, err
 	}
-	return st, c.noteSpeakers(readiness.Input{Network: n.Name, Views: st.Views, Known: st.Known})
+	return st, c.noteSpeakers(n.Name, st.Views)
 }
 
 func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Status, error) {
@@ -106,13 +116,16 @@ func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Statu
 func statuses(in readiness.Input, active string) []NodeStatus {
 	var out []NodeStatus
 	for _, v := range in.Views {
-		out = append(out, NodeStatus{Name: v.Name, Role: roleOf(v, active), Err: v.Err, Observed: v.Observed})
+		out = append(out, NodeStatus{Name: v.Name, Role: roleOf(v, active, in.Record), Err: v.Err, Observed: v.Observed})
 	}
 	return out
 }
 
-func roleOf(v readiness.View, active string) network.Role {
+func roleOf(v readiness.View, active string, r network.Record) network.Role {
+	fenced, was := r.Fenced[v.Name]
 	switch {
+	case was && fenced.Rung != network.ByRisk && v.Name != active:
+		return network.RoleFenced
 	case v.Observed == nil:
 		return network.RoleOffline
 	case v.Name == active:
@@ -156,11 +169,16 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	in := readiness.Input{Network: n.Name, To: to, Recorded: known.Record.Active, Unfinished: run, Now: time.Now(),
 		Views: make([]readiness.View, len(n.Nodes)), Known: known}
-	asking, stop := context.WithTimeout(ctx, bridgePatience)
+	asking, stop := context.WithTimeout(ctx, patienceWith(n.Bridge))
 	defer stop()
 	var views, bridge sync.WaitGroup
 	for i, x := range n.Nodes {
-		views.Go(func() { in.Views[i] = view(ctx, x, sticks) })
+		views.Go(func() {
+			in.Views[i] = c.view(ctx, n, x, sticks)
+			if in.Views[i].Err == nil || ctx.Err() == nil {
+				c.sighted(n.Name, in.Views[i])
+			}
+		})
 	}
 	bridge.Go(func() { in.Bridge = bridgeView(asking, n.Bridge) })
 	views.Wait()
@@ -168,7 +186,45 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 		defer time.AfterFunc(strangerPatience, stop).Stop()
 	}
 	bridge.Wait()
+	r := &in.Record
+	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
+	speakers(&in.Record, in.Views)
 	return in, nil
+}
+
+// patienceWith is how long an answer over MQTT is waited for: not for long where little
+// speaks for one.
+func patienceWith(b Bridge) time.Duration {
+	s := b.Signs()
+	if !s.Broker.Connected || !s.Bridge.Unanswered.IsZero() || !s.Bridge.At.IsZero() && !s.Bridge.Online {
+		return strangerPatience
+	}
+	return bridgePatience
+}
+
+// speakers takes the proof of silence from nodes that are seen to run: somebody has
+// started them since. It reports whether that is news.
+func speakers(r *network.Record, views []readiness.View) (news bool) {
+	for _, v := range views {
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
+			news = r.Speaks(v.Name) || news
+			news = r.Beside(v.Name, o.At) || news
+		}
+		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
+			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it
+			news = true
+		}
+	}
+	return news
+}
+
+// noteSpeakers keeps what was seen: a node that is lost afterwards has no proof any more.
+func (c *Controller) noteSpeakers(net string, views []readiness.View) error {
+	r, err := c.parts.Memory.Load(net)
+	if err != nil || !speakers(&r, views) {
+		return err
+	}
+	return c.remember(net, func(r *network.Record) { speakers(r, views) })
 }
 
 func nothingRuns(views []readiness.View) bool {
@@ -180,11 +236,40 @@ func nothingRuns(views []readiness.View) bool {
 	return true
 }
 
-func view(ctx context.Context, x Node, stick bool) readiness.View {
+func (c *Controller) patienceFor(host string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	failed, known := c.failed[host]
+	if !known || failed > 0 && failed%longEvery == 0 {
+		return firstPatience
+	}
+	return viewPatience
+}
+
+func (c *Controller) viewed(host string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.failed[host] = 0
+	} else {
+		c.failed[host]++
+	}
+}
+
+func (c *Controller) view(ctx context.Context, n *Network, x Node, stick bool) readiness.View {
 	v := readiness.View{Name: x.Name()}
 	began := time.Now()
-	o, err := x.Observe(ctx)
+	host := n.Name + "/" + x.Name()
+	looking, stop := context.WithTimeout(ctx, c.patienceFor(host))
+	o, err := x.Observe(looking)
+	stop()
+	if err == nil || ctx.Err() == nil {
+		c.viewed(host, err)
+	}
 	v.Took = time.Since(began)
+	if err == nil && o.OnlyOurs() {
+		o, err = pastOurs(ctx, x)
+	}
 	if err != nil {
 		v.Err = err
 		return v
@@ -200,6 +285,20 @@ func view(ctx context.Context, x Node, stick bool) readiness.View {
 		}
 	}
 	return v
+}
+
+// oursPatience is how long a look waits for our own helper, which an earlier look that was
+// cut short has left: it ends by itself, and is no reason to refuse anything.
+const oursPatience = 10 * time.Second
+
+func pastOurs(ctx context.Context, x Node) (network.Observation, error) {
+	waiting, cancel := context.WithTimeout(ctx, oursPatience)
+	defer cancel()
+	o, err := lookPastHelper(waiting, x)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return x.Observe(ctx)
+	}
+	return o, err
 }
 
 func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {

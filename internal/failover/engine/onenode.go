@@ -166,7 +166,7 @@ func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.c.noteSpeakers(in); err != nil {
+	if err := e.c.noteSpeakers(in.Network, in.Views); err != nil {
 		return nil, err
 	}
 	if err := mayStart(ctx, e.net, in, s.Node); err != nil {

@@ -21,6 +21,12 @@ import (
 // ErrBridgeSilent is a Zigbee2MQTT from which nothing fresh came.
 var ErrBridgeSilent = errors.New("nothing fresh came from Zigbee2MQTT")
 
+// ErrStickSilent is a stick that does not answer the Zigbee2MQTT that drives it.
+var ErrStickSilent = errors.New("the stick does not answer Zigbee2MQTT")
+
+// ErrJoiningOpen is a question to the stick that was not asked, since it would close joining.
+var ErrJoiningOpen = errors.New("joining is open, and asking the stick would close it")
+
 // Network is one network with everything that acts on it.
 type Network struct {
 	Name   string
@@ -29,6 +35,9 @@ type Network struct {
 	// AnyRevision lets a stick take the memory of one with another firmware revision.
 	AnyRevision bool
 	Timing      plan.Timing
+	// Fences are what can take the radio of a node away without asking the node, by node,
+	// in the order in which they are tried.
+	Fences map[string][]Fence
 }
 
 // Parts are what a Controller needs from outside.

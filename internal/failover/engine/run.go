@@ -60,6 +60,8 @@ type execution struct {
 	raises  int       // how often it has tried
 	patches int       // how many patches it has asked for
 
+	ahead *network.Capture // read while the old stick was reset, not yet taken
+
 	gathered bool // the nodes were asked for their copies of the odometer
 }
 

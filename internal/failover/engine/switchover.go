@@ -31,6 +31,12 @@ type Request struct {
 	// Confirmed is a person's word, in words to be kept, that the stick of a node which
 	// cannot be reached has no power.
 	Confirmed string
+	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
+	// that the old active is silent; anything else counts as "".
+	AcceptRisk string
+	// Broken is why a failover moves away from a node whose Zigbee2MQTT runs and answers:
+	// what was found wrong with its radio. Without it such a node is not left.
+	Broken string
 	// Generation is what is to be brought back.
 	Generation int
 	// Rehearsal is a move for practice: the fast way, unless Careful says otherwise, and
@@ -119,8 +125,7 @@ func (c *Controller) planSwitchover(ctx context.Context, n *Network, r Request) 
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	in.AnyRevision = in.AnyRevision || copiesNothing(p)
-	a := readiness.Assess(in)
+	a := readiness.Assess(forPlan(in, p))
 	if err := a.Refusal(what); err != nil || !r.Rehearsal {
 		return p, err
 	}
@@ -167,9 +172,13 @@ func (c *Controller) way(n *Network, active string, r Request, to string) (plan.
 	return plan.FastSwitchover(n.Name, active, to, others, n.Timing), nil
 }
 
-// copiesNothing says that a plan brings no memory of one stick onto another, so that their
-// firmware may differ.
-func copiesNothing(p plan.Plan) bool { return p.Yield || p.Fast }
+// forPlan is what an assessment must know of the plan. One that brings the memory of one
+// stick onto another needs the same firmware on both.
+func forPlan(in readiness.Input, p plan.Plan) readiness.Input {
+	in.Copies = !p.Fast && !p.Yield
+	in.AnyRevision = in.AnyRevision || p.Yield
+	return in
+}
 
 // warmth says that a stick is known to hold the network. Whether it still does, and what
 // it lacks, the run finds out before the home is without Zigbee.

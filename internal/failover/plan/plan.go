@@ -99,9 +99,15 @@ type Plan struct {
 	// brings back; 0 for what the run captures itself.
 	Generation int `json:"generation,omitempty"`
 	// Confirmed is a person's word that the old stick is silent, and whose; "" without one.
-	Confirmed string    `json:"confirmed,omitempty"`
-	Created   time.Time `json:"created"`
-	Steps     []Step    `json:"steps"`
+	Confirmed string `json:"confirmed,omitempty"`
+	// Risk is that somebody wants a failover without proof that the old active is silent,
+	// in the words of decide.RiskWords; "" is strict.
+	Risk string `json:"risk,omitempty"`
+	// Broken is why the old active is left although its Zigbee2MQTT runs and answers; ""
+	// when it does not.
+	Broken  string    `json:"broken,omitempty"`
+	Created time.Time `json:"created"`
+	Steps   []Step    `json:"steps"`
 }
 
 // Timing bounds the waits of a plan.

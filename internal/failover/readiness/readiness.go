@@ -87,6 +87,9 @@ type Input struct {
 	Recorded   string  // active node as last recorded, "" when never
 	Unfinished string  // run that was cut off, "" when none
 	Now        time.Time
+	// Copies says that the memory of one stick is to be brought onto another, whether or not
+	// that holds the network already.
+	Copies bool
 	Known
 }
 

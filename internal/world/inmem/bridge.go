@@ -24,10 +24,14 @@ func (b bridge) with(ctx context.Context, op string, f func(x *Host) error) erro
 	if err := b.h.failLocked("bridge." + op); err != nil {
 		return err
 	}
+	if !b.h.signs.broker {
+		return errNoBroker
+	}
 	x := b.h.speakerLocked()
 	if x == nil {
 		return engine.ErrBridgeSilent
 	}
+	b.h.signs.asked = time.Now()
 	return f(x)
 }
 
@@ -35,7 +39,11 @@ func (b bridge) with(ctx context.Context, op string, f func(x *Host) error) erro
 func (b bridge) State(context.Context) (engine.BridgeState, error) {
 	b.h.mu.Lock()
 	defer b.h.mu.Unlock()
-	return engine.BridgeState{Known: true, Online: b.h.speakerLocked() != nil, At: time.Now()}, nil
+	if !b.h.signs.broker {
+		return engine.BridgeState{}, errNoBroker
+	}
+	b.h.speakerLocked()
+	return engine.BridgeState{Known: true, Online: b.h.signs.online, At: b.h.signs.onlineAt}, nil
 }
 
 // Refresh answers for the host that runs, in the name its data carries.
@@ -48,6 +56,7 @@ func (b bridge) Refresh(ctx context.Context) (info engine.BridgeInfo, err error)
 		}
 		info = engine.BridgeInfo{At: time.Now(), Node: x.mark, Version: "2.14.1", Coordinator: id.IEEE, PanID: id.PanID,
 			ExtPanID: id.ExtPanID, Channel: id.Channel, Revision: x.stick.Revision, PermitJoin: b.h.Joining}
+		b.h.signs.spoke, b.h.signs.node = info.At, info.Node
 		return nil
 	})
 	return info, err
@@ -77,12 +86,24 @@ func (b bridge) Ask(ctx context.Context, devices []engine.BridgeDevice, enough i
 
 // CloseJoining closes it.
 func (b bridge) CloseJoining(ctx context.Context) error {
-	return b.with(ctx, "close-joining", func(*Host) error { b.h.Joining = false; return nil })
+	return b.with(ctx, "close-joining", func(x *Host) error {
+		if x.mute {
+			return engine.ErrStickSilent
+		}
+		b.h.Joining = false
+		return nil
+	})
 }
 
 // Backup lets the host that runs write down what its stick has saved.
 func (b bridge) Backup(ctx context.Context) error {
-	return b.with(ctx, "backup", func(x *Host) error { x.backUpLocked(); return nil })
+	return b.with(ctx, "backup", func(x *Host) error {
+		if x.mute {
+			return engine.ErrStickSilent
+		}
+		x.backUpLocked()
+		return nil
+	})
 }
 
 // Watch tells of Join and Leave.

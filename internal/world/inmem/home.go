@@ -33,6 +33,7 @@ type Home struct {
 	violations []string
 	fault      func(op string) error
 	watchers   []*watcher
+	signs      signs
 	answered   int // how often somebody said who it is
 
 	// Devices is what Zigbee2MQTT tells of, Deaf the ones that no longer answer.
@@ -44,7 +45,8 @@ type Home struct {
 // New makes a home with the named hosts. The first one is active with img on its
 // stick, the others have what blank returns for them.
 func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Image, names ...string) *Home {
-	h := &Home{formed: img.Clone(), Deaf: map[zigbee.IEEE]bool{}, linkHeard: map[linkKey]zigbee.FrameCounter{}, joined: map[zigbee.IEEE]bool{}}
+	h := &Home{formed: img.Clone(), Deaf: map[zigbee.IEEE]bool{}, linkHeard: map[linkKey]zigbee.FrameCounter{}, joined: map[zigbee.IEEE]bool{},
+		signs: signs{broker: true, brokerAt: time.Now(), heard: map[zigbee.IEEE]time.Time{}}}
 	for i, name := range names {
 		x := &Host{home: h, name: name, boot: map[bool]string{true: "yes", false: "no"}[i == 0], stick: stick, data: map[string]string{}, loads: map[string]string{}, odometers: map[string]odometer.Odometer{}, hostID: "boot-" + name, tty: "/dev/" + name}
 		if i == 0 {
@@ -71,11 +73,15 @@ func (h *Home) Clone() *Home {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		violations: slices.Clone(h.violations), answered: h.answered,
+		violations: slices.Clone(h.violations), answered: h.answered, signs: h.signs,
 		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
 	for _, x := range h.hosts {
 		c.hosts = append(c.hosts, x.clone(c))
+		if h.signs.speaker == x {
+			c.signs.speaker = c.hosts[len(c.hosts)-1]
+		}
 	}
+	c.signs.heard, c.signs.stirs = maps.Clone(h.signs.heard), nil
 	return c
 }
 
@@ -169,7 +175,7 @@ func (h *Home) PowerCut() {
 func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
-		x.running = false
+		x.running, x.unplugged = false, x.pulled
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
@@ -214,17 +220,19 @@ func (h *Home) lostLocked(x *Host) []zigbee.IEEE {
 
 // reachesLocked says that a device answers x.
 func (h *Home) reachesLocked(x *Host, ieee zigbee.IEEE) bool {
-	return x.onAir && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
+	return x.onAir && !x.mute && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
 }
 
 func (h *Home) speakerLocked() *Host {
+	var out *Host
 	for _, x := range h.hosts {
 		x.tickLocked()
-		if x.running {
-			return x
+		if x.running && !x.waits && out == nil {
+			out = x
 		}
 	}
-	return nil
+	h.signs.note(out, time.Now())
+	return out
 }
 
 // answersLocked is who answers over MQTT: of several that run, one after the other.

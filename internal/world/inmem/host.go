@@ -42,6 +42,13 @@ type Host struct {
 	unmasked string        // what boot is without the mask
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
+	waits    bool          // Zigbee2MQTT was started on a mute stick and gives up soon
+	mute     bool          // the stick answers nobody, and its radio goes on
+
+	unplugged bool // the stick's USB device is away
+	pulled    bool // and so is its power, since a person has pulled it
+	noUSB     bool // the stick is not on USB
+	farAway   bool // the stick hears nobody
 
 	nv      *nvimage.Image
 	onAir   bool
@@ -103,6 +110,9 @@ func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now
 // PowerCycleStick boots the stick: it is silent until somebody starts it.
 func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
 
+// SetMute makes the stick answer nobody, while it stays on air if it is.
+func (x *Host) SetMute(yes bool) { x.locked(func() { x.mute = yes }) }
+
 // EditKey makes the configuration name another network key than the stick holds.
 func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
 
@@ -134,7 +144,7 @@ func (x *Host) PowerOff() {
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
 func (x *Host) PowerOn() {
 	x.locked(func() {
-		x.off = false
+		x.off, x.unplugged = false, x.pulled
 		if x.boot == "yes" {
 			x.startLocked()
 		}
@@ -197,7 +207,10 @@ func (x *Host) locked(f func()) {
 	defer x.home.mu.Unlock()
 	x.tickLocked()
 	f()
+	x.home.speakerLocked() // whoever listens at the broker hears of it
 }
+
+var errMute = errors.New("the stick does not answer")
 
 var errGone = errors.New("the host does not answer")
 
@@ -235,6 +248,7 @@ func (x *Host) tickLocked() {
 		return
 	}
 	x.tickLinksLocked(now)
+	x.home.hearDevicesLocked(x, now)
 	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
 	if sent == 0 {
 		return
@@ -252,14 +266,21 @@ func (x *Host) saveLocked(lag uint64) {
 	}
 }
 
+// startWait is how long Zigbee2MQTT waits for a stick that does not answer before it ends.
+const startWait = 20 * time.Second
+
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off {
-		return
+	if x.running || x.off || x.unplugged {
+		return // Zigbee2MQTT ends when it finds no stick
 	}
 	x.running = true
 	if x.dieWait > 0 {
 		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
+	}
+	if x.waits = x.mute; x.waits {
+		x.dieAt = time.Now().Add(startWait)
+		return
 	}
 	if x.onAir {
 		return
@@ -299,7 +320,7 @@ func (x *Host) resetLocked() {
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
-		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		TTYPresent: !x.unplugged, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning

@@ -3,7 +3,7 @@ package bridge
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"slices"
 	"time"
 
 	"z2mha/internal/bus"
@@ -47,21 +47,32 @@ func (b *Bridge) Ask(ctx context.Context, devices []engine.BridgeDevice, enough 
 		if d.AskProperty == "" || !z2m.Addressable(d.FriendlyName) {
 			continue
 		}
-		q := &question{device: d}
-		cancel, err := b.bus.Subscribe(ctx, b.topics.Device(d.FriendlyName), func(m bus.Message) { b.hear(q, m) })
-		if err != nil {
-			return nil, fmt.Errorf("listen to %q: %w", d.FriendlyName, err)
+		if err := b.listenTo(ctx, d.FriendlyName); err != nil {
+			return nil, err
 		}
-		defer cancel()
-		open = append(open, q)
+		open = append(open, &question{device: d})
 	}
+	defer b.wonder(open)()
 	enough = min(enough, len(open))
 	err := b.askUntil(ctx, open, enough)
 	answers := b.answers(open)
+	b.answered(answers)
 	if len(answers) > 0 || ctx.Err() != nil && b.reachable() == nil {
 		err = nil
 	}
 	return answers, err
+}
+
+// wonder has questions answered by what is heard, until the returned function is called.
+func (b *Bridge) wonder(open []*question) (done func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.questions = append(slices.Clone(b.questions), open...)
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.questions = slices.DeleteFunc(slices.Clone(b.questions), func(q *question) bool { return slices.Contains(open, q) })
+	}
 }
 
 // askUntil asks everybody who has not answered, again and again.
@@ -128,19 +139,26 @@ func (b *Bridge) proof() int {
 	return 2
 }
 
+// hear takes a message of the device that q is about. mu is held.
 func (b *Bridge) hear(q *question, m bus.Message) {
-	if m.Retained || !z2m.HasProperty(m.Payload, q.device.AskProperty) {
+	switch {
+	case m.Retained || !z2m.HasProperty(m.Payload, q.device.AskProperty):
 		return
+	case !q.asked || q.answered():
+		return
+	case q.start != b.starts: // it started anew meanwhile
+		q.start, q.need, q.heard = b.starts, 2, 0
 	}
-	b.note(func() {
-		switch {
-		case !q.asked || q.answered():
-			return
-		case q.start != b.starts: // it started anew meanwhile
-			q.start, q.need, q.heard = b.starts, 2, 0
-		}
-		q.heard++
-	})
+	q.heard++
+}
+
+// answered notes that the radio was proven: an answer counts, whatever it says.
+func (b *Bridge) answered(answers []zigbee.IEEE) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, ieee := range answers {
+		b.noteHeard(ieee, time.Now())
+	}
 }
 
 func (b *Bridge) answers(open []*question) []zigbee.IEEE {

@@ -11,11 +11,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
 
 	"z2mha/internal/bus"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/z2m"
 )
@@ -53,8 +55,12 @@ type Bridge struct {
 	known     bool      // devices were heard, kept or fresh
 	refreshed time.Time // when fresh devices were heard last
 
-	members  members // as the lists told it last
-	watchers []*watcher
+	signs     signs
+	questions []*question
+	listened  map[string]bool // topics of devices that are listened to one by one
+	members   members         // as the lists told it last
+	watchers  []*watcher
+	stirs     []*stir
 
 	flight  *flight // the backup under way, nil when none
 	closed  bool
@@ -69,11 +75,13 @@ func New(ctx context.Context, b Bus, baseTopic string, log *slog.Logger) (*Bridg
 		log = slog.New(slog.DiscardHandler)
 	}
 	br := &Bridge{bus: b, topics: z2m.Topics(baseTopic), log: log.With("base_topic", baseTopic),
-		opened: time.Now(), changed: make(chan struct{})}
+		opened: time.Now(), changed: make(chan struct{}), listened: map[string]bool{}}
+	br.signs = signs{heard: map[zigbee.IEEE]time.Time{}, last: map[zigbee.IEEE]uint64{}, seed: maphash.MakeSeed()}
 	br.cancel = append(br.cancel, b.Watch(br.onStatus))
 	topics := map[string]func(bus.Message) error{
 		br.topics.State(): br.onState, br.topics.Info(): br.onInfo, br.topics.Devices(): br.onDevices, br.topics.Logging(): br.onLog,
 		br.topics.Groups(): br.onGroups, br.topics.Event(): br.onEvent,
+		br.topics.Health(): br.onHealth, br.topics.AllDevices(): br.onDevice,
 	}
 	for _, name := range changing {
 		topics[br.topics.Response(name)] = br.onDone
@@ -84,7 +92,9 @@ func New(ctx context.Context, b Bus, baseTopic string, log *slog.Logger) (*Bridg
 			br.Close()
 			return nil, fmt.Errorf("listen to Zigbee2MQTT: %w", err)
 		}
+		br.mu.Lock()
 		br.cancel = append(br.cancel, cancel)
+		br.mu.Unlock()
 	}
 	return br, nil
 }
@@ -99,7 +109,10 @@ func (b *Bridge) Close() {
 	}
 	b.mu.Unlock()
 	b.flights.Wait()
-	for _, cancel := range b.cancel {
+	b.mu.Lock()
+	cancels := b.cancel
+	b.mu.Unlock()
+	for _, cancel := range cancels {
 		cancel()
 	}
 }

@@ -32,10 +32,12 @@ func (b *Bridge) onStatus(s bus.Status) {
 	b.note(func() {
 		b.state = engine.BridgeState{}
 		b.settled = false
+		b.signs.echoes = 0
 		if b.since = b.opened; s.Since.After(b.opened) {
 			b.since = s.Since
 		}
 	})
+	b.stirred()
 }
 
 func (b *Bridge) onState(m bus.Message) error {
@@ -45,12 +47,18 @@ func (b *Bridge) onState(m bus.Message) error {
 	}
 	now := time.Now()
 	b.note(func() {
-		b.state = engine.BridgeState{Known: true, Online: online, Retained: m.Retained, At: now}
-		if online && !m.Retained {
-			b.starts++
-			b.start, b.settled = now, false
+		ours := !m.Retained && b.signs.echoes > 0
+		if ours {
+			b.signs.echoes--
 		}
+		if online && !m.Retained && !ours {
+			b.cameBack(now)
+			b.starts++
+			b.start, b.settled, b.signs.noRaw = now, false, false
+		}
+		b.state = engine.BridgeState{Known: true, Online: online, Retained: m.Retained, At: now}
 	})
+	b.stirred()
 	return nil
 }
 
@@ -64,6 +72,7 @@ func (b *Bridge) onInfo(m bus.Message) error {
 	}
 	b.note(func() {
 		b.infos++
+		b.signs.silent = time.Time{}
 		b.info = engine.BridgeInfo{
 			At: time.Now(), Node: info.Node, Version: info.Version, Coordinator: info.Coordinator, PanID: info.PanID,
 			ExtPanID: info.ExtPanID, Channel: info.Channel, Revision: info.Revision, PermitJoin: info.PermitJoin,
@@ -89,6 +98,7 @@ func (b *Bridge) onDevices(m bus.Message) error {
 		}
 	})
 	b.compare(list)
+	b.listenToAll(list)
 	return nil
 }
 

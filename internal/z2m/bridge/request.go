@@ -21,16 +21,38 @@ const again = time.Second
 // returns the first fresh one heard after the call began. The error is
 // engine.ErrBridgeSilent when none came, or the broker's when it was not reached.
 func (b *Bridge) Refresh(ctx context.Context) (engine.BridgeInfo, error) {
+	began := time.Now()
 	b.mu.Lock()
 	before := b.infos
+	b.signs.asking = began
 	b.mu.Unlock()
+	defer func() { b.note(func() { b.signs.asking = time.Time{} }) }()
 	fresh := func() bool { return b.infos > before }
 	if err := b.request(ctx, "options", map[string]any{"options": map[string]any{}}, fresh); err != nil {
+		b.unanswered(began, err)
 		return engine.BridgeInfo{}, err
 	}
+	b.note(func() { b.signs.asked = began })
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.info, nil
+}
+
+// leastPatience is how long Zigbee2MQTT must have had to answer before its silence means
+// anything: it waits for the disk now and then.
+const leastPatience = 2 * time.Second
+
+// unanswered notes a question of began to which nothing came although the broker was there.
+func (b *Bridge) unanswered(began time.Time, err error) {
+	if !errors.Is(err, engine.ErrBridgeSilent) || time.Since(began) < leastPatience || b.reachable() != nil {
+		return
+	}
+	b.note(func() {
+		b.signs.asked = began
+		if b.signs.silent.IsZero() {
+			b.signs.silent = began
+		}
+	})
 }
 
 // CloseJoining ends permit join and returns nil once a fresh bridge/info says so.
