@@ -146,7 +146,7 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
-	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
+	case x.Name() == e.plan.From && climbs(e.plan, plan.Step{Node: e.plan.From}) && !errors.Is(err, errSpeaks):
 		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err

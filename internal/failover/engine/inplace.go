@@ -141,7 +141,11 @@ func (c *Controller) planBeside(ctx context.Context, n *Network, node string, ki
 	if _, err := awaitWord(ctx, n, in.Recorded, node, kind); err != nil {
 		return plan.Plan{}, err
 	}
-	return make(n.Name, node, in.Recorded, n.without(node, in.Recorded), n.Timing), nil
+	p := make(n.Name, node, in.Recorded, n.without(node, in.Recorded), n.Timing)
+	if kind == plan.KindSilence {
+		p.Climb(n.fenceNames(node))
+	}
+	return p, nil
 }
 
 func theOther(n *Network, active, what string) (string, error) {
@@ -179,7 +183,7 @@ func mayQuiet(ctx context.Context, n *Network, in readiness.Input, node string, 
 		case v.Name == in.Recorded && !o.Active():
 			return refuse(fmt.Sprintf("%s is the active node on record and does not serve the home", v.Name),
 				fmt.Sprintf("bring %s back first, or let a stand-by take over", v.Name))
-		case v.Name == node && !o.TTYPresent:
+		case v.Name == node && !o.TTYPresent && kind != plan.KindSilence: // whose ladder may cut its power
 			return refuse(stickElsewhere(node), "plug it in, so that it can be proven silent")
 		case v.Name == node && kind == plan.KindSilence && !o.Runs() && v.Stick != nil && v.Stick.Silent && !in.Record.Spoken[node]:
 			return refuse(fmt.Sprintf("%s is silent already: its stick says %s", node, v.Stick.State), "there is nothing to do")

@@ -362,6 +362,34 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// The second speaker's stick answers nobody any more: then only its power will do.
+func TestSilenceOfAMuteStick(t *testing.T) {
+	for _, fenced := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			h, s := twoSpeakers(t)
+			var fences map[string][]engine.Fence
+			if fenced {
+				fences = map[string][]engine.Fence{"shed": {h.Host("shed").Plug()}}
+			}
+			h.Host("shed").SetMute(true)
+			theirs := len(h.Violations())
+			ended := oneNode(t, fencedBy(h, s, fences).Silence, "shed")
+			ours(t, h, theirs)
+			if !fenced {
+				var open *engine.UnconfirmedError
+				if !errors.As(ended.Err, &open) || ended.Outcome != plan.GivenUp || !strings.Contains(ended.Err.Error(), "pull its stick") {
+					t.Fatalf("%s, %v", ended.Outcome, ended.Err)
+				}
+				return
+			}
+			completed(t, ended)
+			if on := h.OnAir(); !slices.Equal(on, []string{"attic"}) || !h.Works() || ended.Facts.Behind == "" {
+				t.Fatalf("on air %v, works %t, %q", on, h.Works(), ended.Facts.Behind)
+			}
+		})
+	}
+}
+
 func TestSilenceRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
