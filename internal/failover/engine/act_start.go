@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -145,16 +146,46 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
-	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
+	case x.Name() == e.plan.From && climbs(e.plan, plan.Step{Node: e.plan.From}) && !errors.Is(err, errSpeaks):
 		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
-	at, ok := e.provenBefore(x.Name())
-	if !ok {
-		return "", err
+	return e.standing(ctx, x, err)
+}
+
+// standing is a proof of silence that stands for a node which cannot be asked now. why is
+// why.
+func (e *execution) standing(ctx context.Context, x Node, why error) (string, error) {
+	if at, ok := e.provenBefore(x.Name()); ok {
+		return cannotBeAsked(x, why, at), nil
 	}
-	return cannotBeAsked(x, err, at), nil
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || !startsLast(e.plan.Kind) {
+		return "", errors.Join(why, err)
+	}
+	f := r.Fenced[x.Name()]
+	if f.Rung == string(decide.RungPerson) { // for as long as nobody has seen the host again
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, f.Saw), nil
+	}
+	for _, fence := range e.net.Fences[x.Name()] {
+		if fence.String() != f.By {
+			continue
+		}
+		saw, err := fence.Cut(ctx)
+		if err != nil {
+			return "", fmt.Errorf("%s was silenced by %s, which does not hold any more: %w", x.Name(), f.By, err)
+		}
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, saw), nil
+	}
+	return "", why
+}
+
+// mayStand says that a node which cannot be asked was silenced in a way that may still hold.
+func mayStand(r network.Record, node string) bool {
+	_, silent := r.Silent[node]
+	rung := r.Fenced[node].Rung
+	return silent || rung == string(decide.RungPerson) || rung == string(decide.RungPower)
 }
 
 // provenBefore is when a stand-by was proven silent that was not started since. For a

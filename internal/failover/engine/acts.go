@@ -119,10 +119,10 @@ func (e *execution) stopFast(ctx context.Context, x Node) (saw []string, seen *n
 // fence resets the stick: stopping Zigbee2MQTT alone leaves it on air. One that was
 // killed has nothing under way, so nothing has to settle.
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
-	switch e.plan.Kind {
-	case plan.KindFailover:
+	switch {
+	case climbs(e.plan, s):
 		return e.climb(ctx, s)
-	case plan.KindRepair, plan.KindSilence, plan.KindReturn:
+	case e.plan.Kind == plan.KindRepair || beside(e.plan.Kind):
 		return e.resetTwice(ctx, s)
 	}
 	if e.plan.Fast && !e.turning {
@@ -217,11 +217,11 @@ func (e *execution) trusted(ctx context.Context, x Node, err error) ([]string, e
 	if x.Name() == e.plan.From || x.Name() == e.plan.To || !unseen(err) {
 		return nil, err
 	}
-	at, ok := e.provenBefore(x.Name())
-	if !ok {
+	saw, err := e.standing(ctx, x, err)
+	if err != nil {
 		return nil, err
 	}
-	return []string{cannotBeAsked(x, err, at)}, nil
+	return []string{saw}, nil
 }
 
 // mustBeStopped looks, and names who still runs. Our own helper is waited for.

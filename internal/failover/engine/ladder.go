@@ -43,6 +43,12 @@ func (c *Controller) Rungs(net string) map[string][]decide.Rung {
 	return out
 }
 
+// climbs says that a step silences a node by whatever there is: one that is lost, or that
+// must not speak beside the active.
+func climbs(p plan.Plan, s plan.Step) bool {
+	return p.Kind == plan.KindFailover || p.Kind == plan.KindSilence && s.Node == p.From
+}
+
 // A proof is what a rung gives that ends the ladder. The zero By is the stick's own word.
 type proof struct {
 	saw []string
@@ -107,7 +113,7 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 		}
 		l.failed = append(l.failed, why)
 	}
-	return nil, &UnconfirmedError{Node: l.x.Name(), Why: l.why(), Fences: l.e.net.fenceNames(l.x.Name()), Running: l.running}
+	return nil, &UnconfirmedError{Node: l.x.Name(), Why: l.why(), Fences: l.e.net.fenceNames(l.x.Name()), Running: l.running, What: l.e.plan.Kind}
 }
 
 // errNoSuchRung is one that nobody has put there.
@@ -174,7 +180,11 @@ func (l *ladder) stopAndReset(ctx context.Context) (proof, error) {
 	if err := sleep(ctx, l.e.net.Timing.Settle); err != nil {
 		return proof{}, err
 	}
-	saw, err := l.e.resetStick(ctx, l.s)
+	reset := l.e.resetStick
+	if l.e.plan.Kind == plan.KindSilence { // the home has Zigbee meanwhile
+		reset = l.e.resetAgain
+	}
+	saw, err := reset(ctx, l.s)
 	if err != nil {
 		return proof{}, fmt.Errorf("its stick cannot be silenced (%w)", err)
 	}

@@ -191,7 +191,8 @@ func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, stic
 		defer time.AfterFunc(strangerPatience, stop).Stop()
 	}
 	bridge.Wait()
-	in.Record.Silent, in.Record.Fenced = maps.Clone(in.Record.Silent), maps.Clone(in.Record.Fenced)
+	r := &in.Record
+	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
 	speakers(&in.Record, in.Views)
 	return in, nil
 }
