@@ -212,8 +212,11 @@ func teller(cmd *cobra.Command) *console.Teller {
 func endedError(e engine.Ended) error {
 	switch e.Outcome {
 	case plan.RolledBack:
-		if e.Plan.Kind == plan.KindStart || e.Plan.Kind == plan.KindFailover {
+		switch e.Plan.Kind {
+		case plan.KindStart, plan.KindFailover, plan.KindRepair:
 			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is silent again: %w", e.Plan.To, e.Err)}
+		case plan.KindReturn, plan.KindSilence:
+			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.To, e.Err)}
 		}
 		return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.From, e.Err)}
 	case plan.NeedsHelp:
@@ -229,6 +232,9 @@ func endedError(e engine.Ended) error {
 		}
 		if e.Plan.Kind == plan.KindStop {
 			return fmt.Errorf("%s may be stopped and is not proven silent: %w", e.Plan.From, e.Err)
+		}
+		if e.Plan.Kind == plan.KindReturn || e.Plan.Kind == plan.KindSilence {
+			return fmt.Errorf("given up, %s goes on: %w", e.Plan.To, e.Err)
 		}
 		return fmt.Errorf("given up, %s was not touched: %w", e.Plan.From, e.Err)
 	}

@@ -76,6 +76,10 @@ func (e *execution) resetTwice(ctx context.Context, s plan.Step) ([]string, erro
 	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
 		return nil, err
 	}
+	return e.resetAgain(ctx, s)
+}
+
+func (e *execution) resetAgain(ctx context.Context, s plan.Step) ([]string, error) {
 	saw, err := e.resetStick(ctx, s)
 	if err == nil || sleep(ctx, resetPause) != nil {
 		return saw, err

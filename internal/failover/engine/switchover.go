@@ -42,8 +42,7 @@ type Request struct {
 	// Rehearsal is a move for practice: the fast way, unless Careful says otherwise, and
 	// refused where a real one would only warn.
 	Rehearsal bool
-	// DespiteHold is a person's wish that a repair, start, stop, silence or return is done
-	// although the network is on hold.
+	// DespiteHold is a person's wish that a node is started although the network is on hold.
 	DespiteHold bool
 }
 

@@ -691,7 +691,7 @@ func TestAComponentThatLeftIsTakenBackOnce(t *testing.T) {
 		w.start()
 		w.wait(soon)
 		w.end()
-		w.shelf.data = bytes.Replace(w.shelf.data, []byte(`"hold": "switch"`), []byte(`"hold": "lock", "rehearse": "button"`), 1)
+		w.shelf.data = bytes.Replace(w.shelf.data, []byte(`"hold": "switch"`), []byte(`"hold": "lock", "practise": "button"`), 1)
 		w.ear.take("")
 		w.start()
 		w.wait(soon)
@@ -699,14 +699,14 @@ func TestAComponentThatLeftIsTakenBackOnce(t *testing.T) {
 		if len(got) != 2 {
 			t.Fatalf("%d device messages", len(got))
 		}
-		if !strings.Contains(got[0], `"hold":{"platform":"lock"}`) || !strings.Contains(got[0], `"rehearse":{"platform":"button"}`) {
+		if !strings.Contains(got[0], `"hold":{"platform":"lock"}`) || !strings.Contains(got[0], `"practise":{"platform":"button"}`) {
 			t.Errorf("first %s", got[0])
 		}
-		if strings.Contains(got[1], "rehearse") || !strings.Contains(got[1], `"hold":{"platform":"switch"`) {
+		if strings.Contains(got[1], "practise") || !strings.Contains(got[1], `"hold":{"platform":"switch"`) {
 			t.Errorf("then %s", got[1])
 		}
 		w.check()
-		if strings.Contains(string(w.shelf.data), "rehearse") || !strings.Contains(string(w.shelf.data), `"hold": "switch"`) {
+		if strings.Contains(string(w.shelf.data), "practise") || !strings.Contains(string(w.shelf.data), `"hold": "switch"`) {
 			t.Errorf("kept %s", w.shelf.data)
 		}
 	})
