@@ -51,7 +51,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		acceptCommand(&f), failoverCommand(&f), seedCommand(&f), restoreCommand(&f), shelfCommand(&f),
-		stopCommand(&f), startCommand(&f), holdCommand(&f), releaseCommand(&f),
+		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), holdCommand(&f), releaseCommand(&f),
+		whyCommand(&f), replayCommand(),
 		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
 }
@@ -211,19 +212,29 @@ func teller(cmd *cobra.Command) *console.Teller {
 func endedError(e engine.Ended) error {
 	switch e.Outcome {
 	case plan.RolledBack:
-		if e.Plan.Kind == plan.KindStart || e.Plan.Kind == plan.KindFailover {
+		switch e.Plan.Kind {
+		case plan.KindStart, plan.KindFailover, plan.KindRepair:
 			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is silent again: %w", e.Plan.To, e.Err)}
+		case plan.KindReturn, plan.KindSilence:
+			return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.To, e.Err)}
 		}
 		return &exitError{exitRolledBack, fmt.Errorf("taken back, %s is active again: %w", e.Plan.From, e.Err)}
 	case plan.NeedsHelp:
 		return &exitError{exitNeedsHelp, e.Err}
 	case plan.GivenUp:
+		var unconfirmed *engine.UnconfirmedError
+		if errors.As(e.Err, &unconfirmed) { // the ladder was climbed: more than nothing was done
+			return &exitError{exitFailed, fmt.Errorf("given up, nothing was started: %w", e.Err)}
+		}
 		var refused *network.RefusedError
 		if errors.As(e.Err, &refused) {
 			return e.Err
 		}
 		if e.Plan.Kind == plan.KindStop {
 			return fmt.Errorf("%s may be stopped and is not proven silent: %w", e.Plan.From, e.Err)
+		}
+		if e.Plan.Kind == plan.KindReturn || e.Plan.Kind == plan.KindSilence {
+			return fmt.Errorf("given up, %s goes on: %w", e.Plan.To, e.Err)
 		}
 		return fmt.Errorf("given up, %s was not touched: %w", e.Plan.From, e.Err)
 	}

@@ -9,23 +9,32 @@ import (
 	"github.com/spf13/cobra"
 
 	"z2mha/internal/console"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 )
 
 func failoverCommand(f *flags) *cobra.Command {
 	var to string
-	var dryRun, unplugged bool
+	var dryRun, unplugged, risk bool
 	var words typed
 	cmd := &cobra.Command{
 		Use: "failover", Short: "Move the network away from a node that cannot serve any more", Args: noArgs,
 		Long: "Move the network away from a node whose Zigbee2MQTT, stick or host is broken. The other node starts on the last good\n" +
-			"copy, so nothing is paired again. When the broken host can be reached its stick is silenced; when it cannot, unplug the\n" +
-			"stick or cut the power, and say so with --confirm-unplugged: two coordinators on air would ruin the network.",
+			"copy, so nothing is paired again. When the broken host can be reached its stick is silenced; when it cannot, what is\n" +
+			"configured as its fence cuts its power. Where there is no fence, or none works, unplug the stick or cut the power, and\n" +
+			"say so with --confirm-unplugged: two coordinators on air would ruin the network.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
 				confirmed := ""
 				if unplugged {
 					confirmed = fmt.Sprintf("%s confirmed on the command line at %s that its stick has no power", whoami(), time.Now().Format(time.DateTime))
+				}
+				r := engine.Request{Network: f.network, To: to, Reason: byHand, Confirmed: confirmed}
+				if risk && !dryRun {
+					if err := words.ask(cmd, "failover without proof", decide.RiskWords); err != nil {
+						return err
+					}
+					r.AcceptRisk = decide.RiskWords
 				}
 				if dryRun {
 					p, steps, err := c.PlanFailover(cmd.Context(), f.network, to, confirmed)
@@ -39,13 +48,15 @@ func failoverCommand(f *flags) *cobra.Command {
 						return err
 					}
 				}
-				ended, err := c.Failover(cmd.Context(), engine.Request{Network: f.network, To: to, Reason: byHand, Confirmed: confirmed}, teller(cmd).Watch)
+				ended, err := c.Failover(cmd.Context(), r, teller(cmd).Watch)
 				return errors.Join(err, endedError(ended))
 			})
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
 	cmd.Flags().BoolVar(&unplugged, "confirm-unplugged", false, "the stick of the broken node has no power, and stays without until its host was looked at")
+	cmd.Flags().BoolVar(&risk, "accept-risk", false, "go on when nobody can prove that the old node is silent; asks you to type \""+decide.RiskWords+"\"")
+	cmd.MarkFlagsMutuallyExclusive("confirm-unplugged", "accept-risk")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
 	words.flag(cmd)
 	return cmd

@@ -163,7 +163,9 @@ func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Netw
 		a.onClose(built.Close)
 		out.Nodes = append(out.Nodes, built)
 	}
-	return out, nil
+	out.ByPerson = byPerson(n)
+	out.Fences, err = a.openFences(ctx, n, log)
+	return out, err
 }
 
 func buildNode(cfg *config.Config, x config.Node, log *slog.Logger) (*node.Node, error) {

@@ -41,6 +41,8 @@ func (t *Teller) Watch(r engine.Report) {
 		}
 	case plan.EventFailed:
 		fmt.Fprintf(t.w, "    ✗ %s%s\n", r.Note, took(r.Took, true))
+	case plan.EventRung:
+		fmt.Fprintf(t.w, "    · %s%s\n", r.Note, took(r.Took, true))
 	case plan.EventWalkBack:
 		fmt.Fprintf(t.w, "  ◂ going back: %s\n", r.Note)
 	case plan.EventUndoBegin:
@@ -64,7 +66,7 @@ func outcome(o plan.Outcome) string {
 	case plan.Completed:
 		return "done"
 	case plan.GivenUp:
-		return "given up; the active node was not touched"
+		return "given up; nothing was moved"
 	case plan.RolledBack:
 		return "taken back; the node that was active before is active again"
 	case plan.NeedsHelp:

@@ -3,7 +3,6 @@ package nvimage
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -44,9 +43,13 @@ func Diff(want, have *Image) []Change {
 }
 
 func union(a, b *Image) []ID {
-	all := maps.Clone(a.items)
-	maps.Copy(all, b.items)
-	return slices.SortedFunc(maps.Keys(all), ID.compare)
+	ids := a.ordered()
+	for _, id := range b.ordered() {
+		if _, both := a.items[id]; !both { // seldom: then all of them are put in order
+			return Sorted(slices.Concat(ids, b.ordered()))
+		}
+	}
+	return ids
 }
 
 // NWKKEY: sequence number, key, padding, counter.

@@ -37,8 +37,8 @@ type member struct {
 }
 
 func (m *Image) sections() []section {
-	byItem := make(map[uint16][]member)
-	for _, id := range m.IDs() {
+	var byItem [NwkSecMaterialTable + 1][]member
+	for _, id := range m.ordered() {
 		if id.Known() {
 			byItem[id.Item] = append(byItem[id.Item], member{id.key(), m.items[id]})
 		}
@@ -55,9 +55,10 @@ func (m *Image) sections() []section {
 // key is the item's member name inside its section.
 func (id ID) key() string {
 	if id.IsOSAL() {
-		return osalKey(id.Sub)
+		return osalKeys[id.Sub]
 	}
-	return fmt.Sprintf("0x%04X", id.Sub)
+	const digits = "0123456789ABCDEF"
+	return string([]byte{'0', 'x', digits[id.Sub>>12], digits[id.Sub>>8&0xF], digits[id.Sub>>4&0xF], digits[id.Sub&0xF]})
 }
 
 func (s section) encode(b *bytes.Buffer) {
@@ -67,7 +68,9 @@ func (s section) encode(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "    %q: {\n", s.name)
 	for i, m := range s.members {
-		fmt.Fprintf(b, "        %q: \"%s\"%s", m.key, hex.EncodeToString(m.value), lineEnd(i, len(s.members)))
+		b.WriteString(`        "` + m.key + `": "`)
+		b.Write(hex.AppendEncode(b.AvailableBuffer(), m.value))
+		b.WriteString(`"` + lineEnd(i, len(s.members)))
 	}
 	b.WriteString("    }")
 }

@@ -106,6 +106,7 @@ type legacyTable struct {
 var (
 	legacyTables = findLegacyTables()
 	osalOrder    = orderOSAL()
+	osalKeys     = keysOSAL()
 	osalByName   = indexNames()
 )
 
@@ -132,10 +133,18 @@ func orderOSAL() map[uint16]int {
 	return order
 }
 
+func keysOSAL() map[uint16]string {
+	keys := make(map[uint16]string, len(osalOrder))
+	for id := range osalOrder {
+		keys[id] = osalKey(id)
+	}
+	return keys
+}
+
 func indexNames() map[string]uint16 {
 	byName := make(map[string]uint16, len(osalOrder))
-	for id := range osalOrder {
-		byName[osalKey(id)] = id
+	for id, key := range osalKeys {
+		byName[key] = id
 	}
 	return byName
 }

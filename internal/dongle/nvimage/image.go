@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"sync/atomic"
 )
 
 // An Image is a set of NV items. It owns their bytes: Set copies in and Get hands
@@ -26,6 +27,7 @@ import (
 // Encode leaves those out, and so does Hash.
 type Image struct {
 	items map[ID][]byte
+	order atomic.Pointer[[]ID] // the items in dump order, nil until somebody asks
 }
 
 // New returns an empty image.
@@ -43,17 +45,38 @@ func (m *Image) Set(id ID, value []byte) {
 	if len(value) == 0 {
 		panic(fmt.Sprintf("nvimage: empty value for %v", id))
 	}
+	m.put(id, value)
+}
+
+// put is Set for a value that may be shared.
+func (m *Image) put(id ID, value []byte) {
+	if _, known := m.items[id]; !known {
+		m.order.Store(nil)
+	}
 	m.items[id] = bytes.Clone(value)
 }
 
 // Delete removes the item; absent is fine.
-func (m *Image) Delete(id ID) { delete(m.items, id) }
+func (m *Image) Delete(id ID) {
+	m.order.Store(nil)
+	delete(m.items, id)
+}
 
 // Len is the number of items.
 func (m *Image) Len() int { return len(m.items) }
 
 // IDs are the items in dump order.
-func (m *Image) IDs() []ID { return slices.SortedFunc(maps.Keys(m.items), ID.compare) }
+func (m *Image) IDs() []ID { return slices.Clone(m.ordered()) }
+
+// ordered is IDs, for who only reads.
+func (m *Image) ordered() []ID {
+	if known := m.order.Load(); known != nil {
+		return *known
+	}
+	ids := slices.SortedFunc(maps.Keys(m.items), ID.compare)
+	m.order.Store(&ids)
+	return ids
+}
 
 // Sorted returns ids in dump order, each once.
 func Sorted(ids []ID) []ID {
@@ -67,6 +90,7 @@ func (m *Image) Clone() *Image {
 	for id, v := range m.items {
 		c.items[id] = bytes.Clone(v)
 	}
+	c.order.Store(m.order.Load())
 	return c
 }
 
@@ -103,11 +127,10 @@ func (m *Image) byteAt(id ID, offset int) (byte, bool) {
 // entries are the indices a table has, ascending.
 func (m *Image) entries(table uint16) []uint16 {
 	var out []uint16
-	for id := range m.items {
+	for _, id := range m.ordered() {
 		if id.Item == table {
 			out = append(out, id.Sub)
 		}
 	}
-	slices.Sort(out)
 	return out
 }

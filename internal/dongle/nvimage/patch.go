@@ -1,8 +1,6 @@
 package nvimage
 
 import (
-	"bytes"
-
 	"z2mha/internal/dongle/zigbee"
 )
 
@@ -11,7 +9,7 @@ func (m *Image) Part(ids []ID) *Image {
 	part := New()
 	for _, id := range ids {
 		if v, ok := m.items[id]; ok {
-			part.items[id] = bytes.Clone(v)
+			part.put(id, v)
 		}
 	}
 	return part
@@ -20,7 +18,7 @@ func (m *Image) Part(ids []ID) *Image {
 // Overlay puts every item of other into m.
 func (m *Image) Overlay(other *Image) {
 	for id, v := range other.items {
-		m.items[id] = bytes.Clone(v)
+		m.put(id, v)
 	}
 }
 

@@ -3,6 +3,7 @@
 package port
 
 import (
+	"context"
 	"errors"
 	"io"
 )
@@ -15,3 +16,11 @@ func openSerial(string) (io.ReadWriteCloser, error) { return nil, errLinuxOnly }
 func findHolders(string, int) ([]Holder, error) { return nil, ErrIncomplete }
 
 func describe(string) (USB, bool) { return USB{}, false }
+
+// FindAway finds nothing here.
+func FindAway(string, string) (Away, error) { return Away{}, errLinuxOnly }
+
+// Is, Gone and Take do nothing here.
+func (Away) Is(string) bool                           { return false }
+func (Away) Gone(string) bool                         { return false }
+func (Away) Take(context.Context, string, bool) error { return errLinuxOnly }

@@ -28,19 +28,22 @@ func describeBelow(root, node string) (USB, bool) {
 	if err != nil {
 		return USB{}, false
 	}
-	for ; len(dir) > len(root); dir = filepath.Dir(dir) {
-		if attribute(dir, "idVendor") == "" {
-			continue
-		}
-		return USB{
-			VendorID:     attribute(dir, "idVendor"),
-			ProductID:    attribute(dir, "idProduct"),
-			Manufacturer: attribute(dir, "manufacturer"),
-			Product:      attribute(dir, "product"),
-			Serial:       attribute(dir, "serial"),
-		}, true
+	return describeDevice(usbAbove(root, dir))
+}
+
+// describeDevice reads a USB device's folder, which has a vendor id.
+func describeDevice(dir string) (USB, bool) {
+	if dir == "" {
+		return USB{}, false
 	}
-	return USB{}, false
+	u := USB{
+		VendorID:     attribute(dir, "idVendor"),
+		ProductID:    attribute(dir, "idProduct"),
+		Manufacturer: attribute(dir, "manufacturer"),
+		Product:      attribute(dir, "product"),
+		Serial:       attribute(dir, "serial"),
+	}
+	return u, u.VendorID != ""
 }
 
 func attribute(dir, name string) string {

@@ -34,6 +34,7 @@ var (
 	sysResetInd      = command{unpi.SYS, 0x80}
 	utilDeviceInfo   = command{unpi.UTIL, 0x00}
 	utilNVInfo       = command{unpi.UTIL, 0x01}
+	zdoNwkDiscovery  = command{unpi.ZDO, 0x26}
 	zdoExtNwkInfo    = command{unpi.ZDO, 0x50}
 	appSetInstallKey = command{unpi.APPCNF, 0x04}
 	appSetActiveKey  = command{unpi.APPCNF, 0x07}
@@ -60,6 +61,7 @@ var commandNames = map[command]string{
 	sysResetInd:      "SYS_RESET_IND",
 	utilDeviceInfo:   "UTIL_GET_DEVICE_INFO",
 	utilNVInfo:       "UTIL_GET_NV_INFO",
+	zdoNwkDiscovery:  "ZDO_NWK_DISCOVERY_REQ",
 	zdoExtNwkInfo:    "ZDO_EXT_NWK_INFO",
 	appSetInstallKey: "APP_CNF_BDB_ADD_INSTALLCODE",
 	appSetActiveKey:  "APP_CNF_BDB_SET_ACTIVE_DEFAULT_CENTRALIZED_KEY",

@@ -99,36 +99,53 @@ func TestTimesCanBeStored(t *testing.T) {
 
 var theLamp = engine.BridgeDevice{IEEE: 1, FriendlyName: "lamp", Askable: true}
 
-// What is asked next, as seconds from noon; the controller runs for long.
+// heeded is a network whose active node runs and answers, and whose radio is that.
+func heeded(now time.Time, r health.Radio) health.Input {
+	return health.Input{Now: now, Recorded: "cellar", Broker: health.Broker{Connected: true}, Bridge: health.Bridge{Online: true, At: after(-3600), Spoke: now},
+		Radio: r, Controller: health.Controller{Started: after(-3600)},
+		Nodes: []health.Node{{Name: "cellar", Looked: now, Seen: running(now)}}}
+}
+
+// Whatever package health wants asked, the same is not asked twice at once, nor the dear
+// thing often.
 func TestDue(t *testing.T) {
-	online := health.Bridge{Online: true, At: after(-1000)}
+	mute := health.Radio{Heard: after(-100), StickAsked: after(-40), StickSilent: after(-50)}
+	due := func(n *clues.Notes, in health.Input) string {
+		what, at := n.Due(in)
+		if what == clues.None {
+			return "none"
+		}
+		return fmt.Sprintf("%s at %.0f", what, max(0, at.Sub(noon)).Seconds())
+	}
 	for _, tt := range []struct {
-		name   string
-		bridge health.Bridge
-		radio  health.Radio
-		want   string
+		name string
+		made clues.Probe // at noon; "" none was
+		in   health.Input
+		want string
 	}{
-		{"nobody while Zigbee2MQTT is offline", health.Bridge{At: after(-1)}, health.Radio{}, "none"},
-		{"nobody while nothing is known of it", health.Bridge{}, health.Radio{}, "none"},
-		{"devices when they were not heard for three times the longest pause", online, health.Radio{Heard: after(0), Pace: 10 * time.Second, Devices: 2}, "devices at 30"},
-		{"not before 20 s, however busy the network", online, health.Radio{Heard: after(0), Pace: time.Second, Devices: 2}, "devices at 20"},
-		{"not later than 90 s, however slow", online, health.Radio{Heard: after(0), Pace: time.Hour, Devices: 2}, "devices at 90"},
-		{"the stick where all devices sleep", online, health.Radio{Heard: after(0)}, "stick at 90"},
-		{"the stick at once when devices are silent", online, health.Radio{Heard: after(-100), Devices: 2, DevicesAsked: after(-5), DevicesSilent: after(-15)}, "stick at -15"},
-		{"the stick now and then while only devices are silent", online, health.Radio{Heard: after(-100), Devices: 2, DevicesSilent: after(-50), StickAnswered: after(-10)}, "stick at 80"},
-		{"devices again when one was heard since", online, health.Radio{Heard: after(-5), Devices: 2, DevicesSilent: after(-50), StickAnswered: after(-10)}, "devices at 85"},
-		{"everything of a stick that is silent", online, health.Radio{Heard: after(-100), StickAsked: after(-6), StickSilent: after(-12)}, "coordinator check at 24"},
-		{"nothing more of one through which a device was heard since", online, health.Radio{Heard: after(-3), StickAsked: after(-6), StickSilent: after(-12)}, "stick at 87"},
+		{"what is due", "", heeded(noon, health.Radio{Heard: after(-100)}), "stick at 0"},
+		{"not the same again at once, when nothing came of it", clues.Stick, heeded(noon, health.Radio{Heard: after(-100)}), "stick at 10"},
+		{"all of a mute stick", "", heeded(noon, mute), "coordinator check at 0"},
+		{"that not again for half an hour", clues.All, heeded(noon, mute), "coordinator check at 1800"},
+		{"nobody whom every look asks", "", func() health.Input {
+			in := heeded(noon, health.Radio{})
+			in.Bridge.Unanswered = after(-20)
+			in.Bridge.Spoke = time.Time{}
+			return in
+		}(), "none"},
+		{"nobody without a broker", "", func() health.Input {
+			in := heeded(noon, health.Radio{Heard: after(-100)})
+			in.Broker.Connected = false
+			return in
+		}(), "none"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var n clues.Notes
-			what, at := n.Due(health.Input{Now: noon, Broker: health.Broker{Connected: true}, Bridge: tt.bridge, Radio: tt.radio,
-				Controller: health.Controller{Started: after(-3600)}})
-			got := string(what)
-			if what != clues.None {
-				got = fmt.Sprintf("%s at %.0f", what, at.Sub(noon).Seconds())
+			if tt.made != "" {
+				n.Begin(tt.made, noon)
+				n.End(tt.made, after(1), 0, errors.New("it could not be made"))
 			}
-			if got != tt.want {
+			if got := due(&n, tt.in); got != tt.want {
 				t.Errorf("asks %s, want %s", got, tt.want)
 			}
 		})
@@ -157,7 +174,7 @@ func TestEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var n clues.Notes
 			n.Begin(tt.what, after(0))
-			if what, _ := n.Due(health.Input{Broker: health.Broker{Connected: true}}); what != clues.None {
+			if what, _ := n.Due(heeded(after(5), health.Radio{Heard: after(-100)})); what != clues.None {
 				t.Errorf("%s is asked meanwhile", what)
 			}
 			n.End(tt.what, after(12), tt.answers, tt.err)

@@ -43,6 +43,14 @@ type State struct {
 	Failovers []time.Time `json:"failovers,omitempty"`
 	// Repairs are when the active was repaired in place, oldest first; those of the last day.
 	Repairs []time.Time `json:"repairs,omitempty"`
+	// Starts are when a node was cold started by itself, oldest first; those of the last day.
+	Starts []time.Time `json:"starts,omitempty"`
+	// Tried are the actions that were carried out of late and came to nothing, oldest first:
+	// they are not tried again at once.
+	Tried []Tried `json:"tried,omitempty"`
+	// Stopped says that the active was stopped on purpose, by whom and when; "" when it was
+	// not. Nothing starts it again by itself.
+	Stopped string `json:"stopped,omitempty"`
 	// Acknowledged is when a person has last said that the last failover is dealt with.
 	Acknowledged time.Time `json:"acknowledged,omitzero"`
 	// LastActive is the node that the last activation on record named, "" when there is none.
@@ -53,11 +61,20 @@ type State struct {
 	FenceFailed map[string]Failed `json:"fence_failed,omitempty"`
 	// Restarts says of a node that its service manager starts Zigbee2MQTT again by itself.
 	Restarts map[string]bool `json:"restarts,omitempty"`
-	// Rehearsal is the planned move that is due now, "" when none; see package rehearsal.
+	// Rehearsal is the planned move that is due now, "" when none; see package rehearsal. When
+	// it is the name of a stand-by, that one takes over; else the best that is ready.
 	Rehearsal string `json:"rehearsal,omitempty"`
 	// Joining and Interviewing speak against a planned move.
 	Joining      bool     `json:"joining,omitempty"`
 	Interviewing []string `json:"interviewing,omitempty"`
+}
+
+// A Tried is an action that was carried out and came to nothing.
+type Tried struct {
+	Action Action    `json:"action"`
+	Node   string    `json:"node,omitempty"` // Node of the decision, or To where there is one
+	At     time.Time `json:"at"`
+	Why    string    `json:"why"`
 }
 
 // A Failed is a try that gave no proof.
@@ -156,10 +173,26 @@ type Question struct {
 
 // Memory is what is carried from one decision to the next.
 type Memory struct {
-	// Trouble is what is wrong with the active, Since when without a break, and at how many
-	// looks it was seen.
+	// Trouble is what is wrong with Node, Since when it is just this without a break.
 	Trouble health.Kind `json:"trouble,omitempty"`
 	Node    string      `json:"node,omitempty"`
 	Since   time.Time   `json:"since,omitzero"`
-	Looks   int         `json:"looks,omitempty"`
+	// Out is since when Node has not served without a break, whatever was wrong.
+	Out time.Time `json:"out,omitzero"`
+	// Looks is at how many looks something was wrong, Looked when the last of them was.
+	Looks  int       `json:"looks,omitempty"`
+	Looked time.Time `json:"looked,omitzero"`
+}
+
+// Decide says what to do now. It changes nothing in in, and shares nothing with it.
+func Decide(in Input) Decision {
+	s := newSituation(in)
+	for _, r := range rules {
+		d, decided := r.Judge(s)
+		if decided {
+			return s.finish(d)
+		}
+		s.speaksAgainst(r.Action, d)
+	}
+	panic("the last rule always decides")
 }

@@ -47,7 +47,7 @@ type happening struct {
 }
 
 func newTale(p plan.Plan) *tale {
-	t := &tale{run: status.Run{ID: p.ID, Plan: p, By: askedBy(p.Reason), Began: p.Created}, copy: map[string]copied{}}
+	t := &tale{run: status.Run{ID: p.ID, Plan: p, By: askedBy(p.Reason), Cause: causeOf(p.Reason), Began: p.Created}, copy: map[string]copied{}}
 	for _, s := range p.Steps {
 		t.run.Steps = append(t.run.Steps, status.RunStep{Step: s, State: status.StepWaiting})
 	}
@@ -84,7 +84,7 @@ func taleOf(entries []plan.Entry) (*tale, error) {
 }
 
 // told are the lines that a journal may have.
-var told = []plan.Event{plan.EventPlanned, plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventWalkBack,
+var told = []plan.Event{plan.EventPlanned, plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventRung, plan.EventWalkBack,
 	plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed, plan.EventEnded}
 
 // staged notes what a step has brought to, or taken from, a node's staging.
@@ -110,7 +110,7 @@ func (t *tale) happen(h happening) {
 		r.Turning = h.note
 	case plan.EventEnded:
 		r.Ended, r.Outcome = h.at, plan.Outcome(h.note)
-	case plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed:
+	case plan.EventBegin, plan.EventDone, plan.EventFailed, plan.EventRung, plan.EventUndoBegin, plan.EventUndone, plan.EventUndoFailed:
 		t.stepped(t.step(h.step), h)
 	}
 }
@@ -128,6 +128,8 @@ func (t *tale) stepped(s *status.RunStep, h happening) {
 	case plan.EventFailed:
 		s.State, s.Note, s.Took = status.StepFailed, h.note, tookOf(s, h)
 		t.run.Err = h.note
+	case plan.EventRung:
+		s.Saw = append(s.Saw, h.note)
 	case plan.EventUndoBegin:
 		s.State = status.StepUndoing
 	case plan.EventUndone:
@@ -188,7 +190,7 @@ func (t *tale) shown() *status.Run {
 // move is the run as history.
 func (t *tale) move() status.Move {
 	r := t.run
-	m := status.Move{Run: r.ID, At: r.Began, From: r.Plan.From, To: r.Plan.To, Cause: status.CauseManual, By: r.By,
+	m := status.Move{Run: r.ID, At: r.Began, From: r.Plan.From, To: r.Plan.To, Cause: r.Cause, By: r.By,
 		Outcome: r.Outcome, Outage: r.Outage, Unproven: t.last.Facts.Unproven}
 	if !r.Ended.IsZero() {
 		m.Duration = max(0, r.Ended.Sub(r.Began))
@@ -196,8 +198,24 @@ func (t *tale) move() status.Move {
 	return m
 }
 
-// What the engine writes down as the reason of a run that was asked for here.
-const askedPrefix = "asked for by "
+// What the engine writes down as the reason of a run that was asked for here, or that the
+// controller has begun by itself. What is done by itself is counted by these words, over a
+// restart too.
+const (
+	askedPrefix     = "asked for by "
+	decidedReason   = "decided by the controller"
+	rehearsalReason = "a rehearsal that was due"
+)
+
+func causeOf(reason string) status.Cause {
+	switch reason {
+	case decidedReason:
+		return status.CauseAutomatic
+	case rehearsalReason:
+		return status.CauseScheduled
+	}
+	return status.CauseManual
+}
 
 func reasonOf(by string) string {
 	if by == "" {
@@ -207,6 +225,9 @@ func reasonOf(by string) string {
 }
 
 func askedBy(reason string) string {
+	if causeOf(reason) != status.CauseManual {
+		return status.ByController
+	}
 	for _, prefix := range []string{askedPrefix, "asked for on ", "asked for"} {
 		if by, ok := strings.CutPrefix(reason, prefix); ok {
 			return by

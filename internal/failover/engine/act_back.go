@@ -44,7 +44,7 @@ func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) 
 // margin is larger then.
 func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
 	e.facts.TargetImage = ""
-	got, err := x.ReadStick(ctx, progressOf(e.watch, s))
+	got, err := e.readSpoken(ctx, x, s)
 	if err != nil {
 		return fmt.Sprintf("what it has used could not be read (%v); a large margin is taken", err)
 	}
@@ -67,6 +67,20 @@ func (e *execution) learn(ctx context.Context, x Node, s plan.Step) string {
 	}
 	e.facts.TargetImage = blob
 	return fmt.Sprintf("it has used counters up to %d", c.NWK)
+}
+
+// readSpoken reads a stick that has served with the memory that spoke last: its layout is
+// that one's, and the home is dark, so only what was there is asked for.
+func (e *execution) readSpoken(ctx context.Context, x Node, s plan.Step) (network.StickImage, error) {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || r.Spoke == "" {
+		return x.ReadStick(ctx, progressOf(e.watch, s))
+	}
+	spoke, err := e.image(r.Spoke)
+	if err != nil {
+		return x.ReadStick(ctx, progressOf(e.watch, s))
+	}
+	return x.ReadStickKnown(ctx, spoke, progressOf(e.watch, s))
 }
 
 // startAgain brings the old active back. If the target may have spoken, the old
@@ -111,7 +125,7 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 
 // targetMayHaveSpoken: it was to start, or it could have and nobody watched since.
 func (e *execution) targetMayHaveSpoken() bool {
-	return e.prog.BegunAct(plan.ActStart) || e.resumed && (e.prog.BegunAct(plan.ActLoad) || e.prog.BegunAct(plan.ActActivate))
+	return e.prog.BegunAct(plan.ActStart) || e.facts.Behind != "" || e.resumed && (e.prog.BegunAct(plan.ActLoad) || e.prog.BegunAct(plan.ActActivate))
 }
 
 // letItEnd waits for an old active that still runs, since the stop that this run

@@ -24,7 +24,7 @@ func (e *execution) gates(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.AnyRevision = in.AnyRevision || copiesNothing(e.plan)
+	in = forPlan(in, e.plan)
 	a := readiness.Assess(in)
 	if err := a.Refusal(string(e.plan.Kind)); err != nil {
 		return nil, err

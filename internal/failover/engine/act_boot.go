@@ -43,7 +43,7 @@ func (e *execution) disable(ctx context.Context, s plan.Step) ([]string, error) 
 		return []string{"it does not start at boot"}, nil
 	}
 	err = e.takeBoot(ctx, x)
-	if err != nil && e.plan.Kind == plan.KindStop {
+	if err != nil && (e.plan.Kind == plan.KindStop || beside(e.plan.Kind)) {
 		e.facts.Unproven = err.Error()
 		return []string{"unproven: " + err.Error()}, nil
 	}
@@ -170,7 +170,7 @@ func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 // othersStayDown keeps the start at boot from a second node: one that was lost in a
 // failover may have it still, and come back with the next power.
 func (e *execution) othersStayDown(ctx context.Context, node string) error {
-	if e.plan.Kind != plan.KindFailover && e.plan.Kind != plan.KindSync {
+	if k := e.plan.Kind; k != plan.KindFailover && k != plan.KindSync && !beside(k) {
 		return nil
 	}
 	for _, name := range e.net.without(node) {

@@ -17,6 +17,8 @@ func (e *execution) copy(ctx context.Context, s plan.Step) ([]string, error) {
 	switch {
 	case e.plan.Kind == plan.KindRestore:
 		return e.copyBack(ctx, s)
+	case e.plan.Kind == plan.KindReturn:
+		return e.takeIn(ctx, s)
 	case e.plan.Generation != 0:
 		g, err := e.generation()
 		if err != nil {
@@ -71,24 +73,34 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 
 // capture reads the active's data, and gives it a number when it is what it should be.
 func (e *execution) capture(ctx context.Context, g generation.Generation) (generation.Generation, error) {
-	from, err := e.net.node(e.plan.From)
+	source := e.plan.Source()
+	from, err := e.net.node(source)
 	if err != nil {
 		return g, err
 	}
-	got, err := from.Capture(ctx, e.c.parts.Shelf)
+	got, err := e.readData(ctx, from)
 	if err != nil {
 		return g, err
 	}
-	g.Source, g.Reason, g.At = e.plan.From, string(e.plan.Kind), time.Now()
+	g.Source, g.Reason, g.At = source, string(e.plan.Kind), time.Now()
 	if why := e.unlikeBefore(got.Summary); len(why) > 0 {
-		return g, refusedCapture(e.plan.From, 0, why)
+		return g, refusedCapture(source, 0, why)
 	}
 	g, err = e.c.take(e.net, g, got, e.plan.Accept)
 	if err != nil {
 		return g, err
 	}
 	e.facts.Generation = g.Number
-	return g, e.recordServing(e.plan.From)
+	return g, e.recordServing(source)
+}
+
+// readData is what was read ahead, once, or is read now.
+func (e *execution) readData(ctx context.Context, from Node) (network.Capture, error) {
+	if got := e.ahead; got != nil {
+		e.ahead = nil
+		return *got, nil
+	}
+	return from.Capture(ctx, e.c.parts.Shelf)
 }
 
 // stage puts a generation into a node's staging.

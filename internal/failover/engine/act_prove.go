@@ -28,7 +28,7 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 		return nil, err
 	}
 	watched := time.Now()
-	info, err := e.hear(ctx, s.Node, e.plan.To == e.plan.From)
+	info, err := e.hear(ctx, s.Node, e.plan.To == e.plan.From || beside(e.plan.Kind))
 	if err != nil {
 		return nil, err
 	}
@@ -36,8 +36,8 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 	if err := e.sameNetwork(ctx, info); err != nil {
 		return nil, err
 	}
-	if k := e.plan.Kind; k == plan.KindStart || k == plan.KindFailover { // nobody was on air whom a device could have answered
-		return e.proveStart(ctx, s, x, append(saw, "same network as on the stick"), watched)
+	if asksNobodyBefore(e.plan.Kind) {
+		return e.proveStart(ctx, s, x, append(saw, "same network as before"), watched)
 	}
 	saw = append(saw, fmt.Sprintf("same network, %d devices", len(e.facts.Before.Devices)))
 	heard, err := e.witnesses(ctx)
@@ -51,6 +51,15 @@ func (e *execution) prove(ctx context.Context, s plan.Step) ([]string, error) {
 	saw = append(saw, heard...)
 	return append(saw, fmt.Sprintf("it stayed up for %s", e.net.Timing.Watch)), e.staysUp(ctx, x, watched)
 }
+
+// asksNobodyBefore says that before such a run nobody was on air whom a device could have
+// answered for certain.
+func asksNobodyBefore(k plan.Kind) bool {
+	return k == plan.KindFailover || startsLast(k)
+}
+
+// beside says that such a run acts on a node while another one serves.
+func beside(k plan.Kind) bool { return k == plan.KindSilence || k == plan.KindReturn }
 
 // hear waits for a fresh word of the Zigbee2MQTT on a node, and gives up as soon
 // as its process is gone. An unmarked one is accepted only if told so: the first
@@ -187,7 +196,7 @@ func (e *execution) cameBack(ctx context.Context, speaker string) error {
 // and the next start records it: the move itself is not taken back for that.
 func (e *execution) record(_ context.Context, s plan.Step) ([]string, error) {
 	err := e.remember(func(r *network.Record) {
-		r.Active, r.Since, r.Unproven = s.Node, time.Now(), e.facts.Unproven
+		r.Active, r.Since, r.Unproven, r.Spoken = s.Node, time.Now(), e.facts.unproven(), nil
 	})
 	if err != nil {
 		return nil, &haltError{err}

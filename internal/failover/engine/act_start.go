@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,13 +22,15 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	look := meanwhile(func() (network.Observation, error) { return x.Observe(ctx) })
 	saw, err := e.onlyVoice(ctx, s.Node)
-	if err != nil {
-		return nil, err
-	}
-	o, err := x.Observe(ctx)
-	if err == nil && !o.Active() {
-		o, err = e.startTarget(ctx, x)
+	o, lookErr := look()
+	if err = cmp.Or(err, lookErr); err == nil && !o.Active() {
+		var heard []string
+		if heard, err = e.veto(ctx, x); err == nil {
+			saw = append(saw, heard...)
+			o, err = e.startTarget(ctx, x, o)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -35,7 +38,7 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 	return append(saw, fmt.Sprintf("%s holds %s", o.TTYHolders[0], o.TTY)), nil
 }
 
-func (e *execution) startTarget(ctx context.Context, x Node) (network.Observation, error) {
+func (e *execution) startTarget(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if err := e.stillFresh(); err != nil {
 		return network.Observation{}, err
 	}
@@ -43,7 +46,7 @@ func (e *execution) startTarget(ctx context.Context, x Node) (network.Observatio
 		return network.Observation{}, err
 	}
 	e.facts.Started = time.Now()
-	return e.startService(ctx, x)
+	return e.startStopped(ctx, x, o)
 }
 
 // stillFresh says that the counters were chosen for about now. A stick that goes on with
@@ -86,11 +89,16 @@ func (e *execution) startService(ctx context.Context, x Node) (network.Observati
 	if err != nil || o.Active() {
 		return o, err
 	}
+	return e.startStopped(ctx, x, o)
+}
+
+// startStopped starts Zigbee2MQTT on a node that was seen as o just now.
+func (e *execution) startStopped(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
 	if o.Runs() {
 		return o, fmt.Errorf("%s is neither stopped nor running: %s", x.Name(), o.WhyNotStopped())
 	}
-	err = e.remember(func(r *network.Record) {
-		delete(r.Silent, x.Name())
+	err := e.remember(func(r *network.Record) {
+		r.Speaks(x.Name())
 		forgetStick(r, x.Name())
 		r.Odometer = r.Odometer.Booted() // a stick may boot more often than was reckoned with
 	})
@@ -132,26 +140,43 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 		return e.resetOrphan(ctx, x)
 	}
 	if errors.Is(err, errSpeaks) { // whatever was proven before holds no longer
-		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Silent, x.Name()) }))
+		err = errors.Join(err, e.remember(func(r *network.Record) { r.Speaks(x.Name()) }))
 	}
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
 	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
-		return e.confirmedSilent(err)
+		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
-	r, merr := e.c.parts.Memory.Load(e.net.Name)
-	if merr != nil {
-		return "", errors.Join(err, merr)
-	}
-	at, proven := r.Silent[x.Name()]
-	if !proven || at.Before(e.began) { // before this process: anybody may have started it
+	at, ok := e.provenBefore(x.Name())
+	if !ok {
 		return "", err
 	}
-	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since",
-		x.Name(), err, at.Format(time.TimeOnly)), nil
+	return cannotBeAsked(x, err, at), nil
+}
+
+// provenBefore is when a stand-by was proven silent that was not started since. For a
+// planned move it must be in this run: anybody may have started it before. Where the node
+// starts that was active last, or takes over from it, what was proven stands until somebody
+// is seen to speak.
+func (e *execution) provenBefore(node string) (time.Time, bool) {
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return time.Time{}, false
+	}
+	at, proven := r.Silent[node]
+	return at, proven && (startsLast(e.plan.Kind) || e.plan.Kind == plan.KindFailover || !at.Before(e.began))
+}
+
+// startsLast says that such a run starts only the node that was active last.
+func startsLast(k plan.Kind) bool {
+	return k == plan.KindStart || k == plan.KindRepair || k == plan.KindSilence || k == plan.KindReturn
+}
+
+func cannotBeAsked(x Node, err error, at time.Time) string {
+	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since", x.Name(), err, at.Format(time.DateTime))
 }
 
 var (

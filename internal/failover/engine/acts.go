@@ -50,6 +50,8 @@ var actions = map[plan.Act]action{
 	plan.ActDead:      {do: (*execution).dead},
 	plan.ActYield:     {do: (*execution).yield},
 	plan.ActRewrite:   {do: (*execution).rewrite, undo: (*execution).rewriteBack},
+	plan.ActSurvey:    {do: (*execution).survey},
+	plan.ActLearn:     {do: (*execution).learnSecond},
 }
 
 func actOf(a plan.Act) action {
@@ -70,9 +72,12 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 		return nil, err
 	}
 	var saw []string
-	asked := error(nil)
+	var asked error
 	if e.plan.Fast && !e.turning {
-		saw, asked = e.stopFast(ctx, x)
+		var seen *network.Observation
+		if saw, seen, asked = e.stopFast(ctx, x); seen != nil {
+			return append(saw, freed(*seen)), nil
+		}
 	} else {
 		asked = x.StopService(ctx)
 	}
@@ -80,7 +85,7 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 		o, err := x.Observe(ctx)
 		agreed := asked == nil || o.Service == network.ServiceStopped || o.Service == network.ServiceFailed
 		if err == nil && o.Stopped() && agreed {
-			return append(saw, fmt.Sprintf("no program holds %s or the data directory", o.TTY)), nil
+			return append(saw, freed(o)), nil
 		}
 		if sleep(ctx, lookEvery) != nil {
 			return nil, joinAsked(errors.Join(fmt.Errorf("%s did not stop in time (%s)", x.Name(), cmp.Or(o.WhyNotStopped(), "nothing runs any more")), err), asked)
@@ -91,31 +96,73 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 	}
 }
 
+func freed(o network.Observation) string {
+	return fmt.Sprintf("no program holds %s or the data directory", o.TTY)
+}
+
 // stopFast ends Zigbee2MQTT as soon as it has saved. Its closing backup is one that was
-// just made.
-func (e *execution) stopFast(ctx context.Context, x Node) ([]string, error) {
+// just made. seen is a look that finds it stopped, nil when there was none.
+func (e *execution) stopFast(ctx context.Context, x Node) (saw []string, seen *network.Observation, err error) {
 	r, err := x.StopFast(ctx, saveWait)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if r.Seen != nil && r.Seen.Stopped() {
+		seen = r.Seen
 	}
 	if !r.Saved {
-		return []string{fmt.Sprintf("it was not seen to save within %s, so it was left to end by itself, which took %.1f s", saveWait, r.Took.Seconds())}, nil
+		return []string{fmt.Sprintf("it was not seen to save within %s, so it was left to end by itself, which took %.1f s", saveWait, r.Took.Seconds())}, seen, nil
 	}
-	return []string{fmt.Sprintf("it had saved after %.2f s and was gone after %.2f s", r.SaveTook.Seconds(), r.Took.Seconds())}, nil
+	return []string{fmt.Sprintf("it had saved after %.2f s and was gone after %.2f s", r.SaveTook.Seconds(), r.Took.Seconds())}, seen, nil
 }
 
 // fence resets the stick: stopping Zigbee2MQTT alone leaves it on air. One that was
 // killed has nothing under way, so nothing has to settle.
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
-	if e.plan.Kind == plan.KindFailover {
-		return e.fenceLost(ctx, s)
+	switch e.plan.Kind {
+	case plan.KindFailover:
+		return e.climb(ctx, s)
+	case plan.KindRepair, plan.KindSilence, plan.KindReturn:
+		return e.resetTwice(ctx, s)
 	}
-	if !e.plan.Fast {
-		if err := sleep(ctx, e.net.Timing.Settle); err != nil {
-			return nil, err
-		}
+	if e.plan.Fast && !e.turning {
+		return e.resetWhileReading(ctx, s)
+	}
+	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
+		return nil, err
 	}
 	return e.resetStick(ctx, s)
+}
+
+// resetWhileReading reads the data of the node whose stick is being reset: nobody writes
+// there any more. The final copy takes what was read, or reads itself.
+func (e *execution) resetWhileReading(ctx context.Context, s plan.Step) ([]string, error) {
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	read := meanwhile(func() (network.Capture, error) { return x.Capture(ctx, e.c.parts.Shelf) })
+	saw, err := e.resetStick(ctx, s)
+	if got, readErr := read(); readErr == nil {
+		e.ahead = &got
+	}
+	return saw, err
+}
+
+// meanwhile does something beside what the caller does next. The function it returns
+// waits for the end, and must be called.
+func meanwhile[T any](do func() (T, error)) func() (T, error) {
+	var got T
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		got, err = do()
+	}()
+	return func() (T, error) {
+		<-done
+		return got, err
+	}
 }
 
 func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, error) {
@@ -132,12 +179,7 @@ func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, erro
 
 // silent records that a node's stick was read in HOLD just now.
 func (e *execution) silent(node string, got network.Silence) ([]string, error) {
-	err := e.remember(func(r *network.Record) {
-		if r.Silent == nil {
-			r.Silent = map[string]time.Time{}
-		}
-		r.Silent[node] = time.Now()
-	})
+	err := e.remember(func(r *network.Record) { r.Hush(node, time.Now()) })
 	how := "without a reset"
 	if got.Reset {
 		how = "after a reset"
@@ -155,14 +197,34 @@ func (e *execution) park(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := mustBeStopped(ctx, x); err != nil {
-		return nil, err
-	}
-	silence, err := x.Park(ctx)
+	silence, err := parkStopped(ctx, x)
 	if err != nil {
-		return nil, err
+		return e.trusted(ctx, x, err)
 	}
 	return e.silent(s.Node, silence)
+}
+
+func parkStopped(ctx context.Context, x Node) (network.Silence, error) {
+	if err := mustBeStopped(ctx, x); err != nil {
+		return network.Silence{}, err
+	}
+	return x.Park(ctx)
+}
+
+// trusted takes an earlier proof of silence for a stand-by that cannot be asked now, where
+// that counts.
+func (e *execution) trusted(ctx context.Context, x Node, err error) ([]string, error) {
+	if x.Name() == e.plan.From || x.Name() == e.plan.To {
+		return nil, err
+	}
+	if _, seen := observeSoon(ctx, x); seen == nil { // it can be looked at, so it must say so itself
+		return nil, err
+	}
+	at, ok := e.provenBefore(x.Name())
+	if !ok {
+		return nil, err
+	}
+	return []string{cannotBeAsked(x, err, at)}, nil
 }
 
 // mustBeStopped looks, and names who still runs. Our own helper is waited for.

@@ -27,28 +27,6 @@ func bootsAlone(t *testing.T, h *inmem.Home, node string) {
 	settled(t, h, node)
 }
 
-// bringUp starts who was active last, if nobody is.
-func bringUp(t *testing.T, h *inmem.Home, s *inmem.Stores) string {
-	t.Helper()
-	c := controller(h, s)
-	if err := c.Recover(context.Background(), "", quiet); err != nil {
-		t.Fatalf("recover: %v", err)
-	}
-	if len(h.OnAir()) == 0 || !h.Works() {
-		completed(t, oneNode(t, c.StartNode, ""))
-	}
-	on := h.OnAir()
-	if len(on) != 1 {
-		t.Fatalf("on air: %v", on)
-	}
-	if r, err := s.Memory().Load("home"); err == nil && r.BootOwed { // what the server does every few minutes
-		if _, err := c.Capture(context.Background(), engine.CaptureRequest{Live: true}, quiet); err != nil {
-			t.Fatalf("capture: %v", err)
-		}
-	}
-	return on[0]
-}
-
 // story is what a controller is asked for; it may die in it.
 type story struct {
 	name string
@@ -130,6 +108,15 @@ var stories = []story{
 	{name: "restore", every: 5, home: warmHome, before: func(h *inmem.Home) { time.Sleep(48 * time.Hour) }, do: func(c *engine.Controller) {
 		_, _ = c.Restore(context.Background(), engine.Request{Generation: 1}, quiet)
 	}},
+	{name: "repair", every: 3, home: warmHome, before: func(h *inmem.Home) { h.Host("attic").SetRunning(false) }, do: func(c *engine.Controller) {
+		_, _ = c.Repair(context.Background(), engine.Request{}, quiet)
+	}},
+	{name: "silence", every: 3, home: twoSpeakers, do: func(c *engine.Controller) {
+		_, _ = c.Silence(context.Background(), engine.Request{To: "shed"}, quiet)
+	}},
+	{name: "return", every: 3, home: cameBack, do: func(c *engine.Controller) {
+		_, _ = c.Return(context.Background(), engine.Request{To: "shed"}, quiet)
+	}},
 }
 
 func aNewHome(*testing.T) (*inmem.Home, *inmem.Stores) {
@@ -139,43 +126,12 @@ func aNewHome(*testing.T) (*inmem.Home, *inmem.Stores) {
 // aHome has been moved once and back, so that everything is on record.
 func aHome(t *testing.T) (*inmem.Home, *inmem.Stores) {
 	t.Helper()
-	h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
-	completed(t, switchover(t, controller(h, s), "cellar"))
-	completed(t, switchover(t, controller(h, s), "attic"))
-	return h, s
-}
-
-func TestControllerDiesInEveryStory(t *testing.T) {
-	for _, st := range stories {
-		for n := 1; ; n++ {
-			if !st.sampled(n, 0) {
-				continue
-			}
-			died := false
-			t.Run(fmt.Sprintf("%s-%02d", st.name, n), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					h, s := st.begin(t)
-					count, started := 0, false
-					h.SetFault(func(op string) error { started = started || op == "cellar.start"; return nil })
-					s.OnAppend = func(string, plan.Entry) error {
-						if count++; count >= n {
-							died = true
-							return errFault
-						}
-						return nil
-					}
-					st.do(controller(h, s))
-					s.OnAppend = nil
-					st.end(h, started)
-					time.Sleep(10 * time.Minute)
-					bootsAlone(t, h, bringUp(t, h, s))
-				})
-			})
-			if !died {
-				break
-			}
-		}
-	}
+	return lived.home(t, func() (*inmem.Home, *inmem.Stores) {
+		h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
+		completed(t, switchover(t, controller(h, s), "cellar"))
+		completed(t, switchover(t, controller(h, s), "attic"))
+		return h, s
+	})
 }
 
 func TestEveryOperationOfEveryStoryFails(t *testing.T) {
@@ -188,7 +144,7 @@ func TestEveryOperationOfEveryStoryFails(t *testing.T) {
 			t.Run(fmt.Sprintf("%s-%02d", st.name, n), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					h, s := st.begin(t)
-					count, started := 0, false
+					count, started, theirs := 0, false, len(h.Violations())
 					h.SetFault(func(op string) error {
 						started = started || op == "cellar.start"
 						if count++; count == n {
@@ -201,7 +157,7 @@ func TestEveryOperationOfEveryStoryFails(t *testing.T) {
 					h.SetFault(nil)
 					st.end(h, started)
 					time.Sleep(10 * time.Minute)
-					bootsAlone(t, h, bringUp(t, h, s))
+					served(t, h, s, theirs)
 				})
 			})
 			if !failed {
@@ -230,35 +186,5 @@ func TestMaskThatIsTakenOff(t *testing.T) {
 				bootsAlone(t, h, "cellar")
 			})
 		})
-	}
-}
-
-// The same, and the controller dies anywhere on the way.
-func TestControllerDiesWithAMaskedStandby(t *testing.T) {
-	for n := 1; ; n++ {
-		dead := false
-		t.Run(fmt.Sprint(n), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				h, s := aHome(t)
-				h.Host("cellar").SetAtBoot(true)
-				h.Host("cellar").Mask()
-				h.Host("cellar").DieAfter(2 * time.Second)
-				count := 0
-				s.OnAppend = func(string, plan.Entry) error {
-					if count++; count >= n {
-						dead = true
-						return errFault
-					}
-					return nil
-				}
-				_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
-				s.OnAppend = nil
-				h.Host("cellar").DieAfter(0)
-				bootsAlone(t, h, bringUp(t, h, s))
-			})
-		})
-		if !dead {
-			break
-		}
 	}
 }

@@ -406,9 +406,6 @@ func TestStartWithAnUnreachableStandby(t *testing.T) {
 		h, s := aHome(t)
 		c := controller(h, s)
 		completed(t, oneNode(t, c.StopNode, "attic"))
-		h.Host("shed").SetReachable(false)
-		startRefused(t, c, "", "make shed reachable")
-		h.Host("shed").SetReachable(true)
 		h.SetFault(func(op string) error { // lost in the middle, proven silent by this very run
 			if op == "attic.load-stick" {
 				h.Host("shed").CutOffUnlocked()

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"sync"
 
-	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -17,18 +17,18 @@ import (
 type Controller struct {
 	parts Parts
 
-	mu         sync.Mutex
-	busy       map[string]string          // network → run id; guarded by mu
-	identities map[string]zigbee.Identity // by image on the shelf; guarded by mu
-	onlookers  []*onlooker                // guarded by mu
-	failed     map[string]int             // looks at a host since the last good one; guarded by mu
+	mu        sync.Mutex
+	busy      map[string]string         // network → run id; guarded by mu
+	images    map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
+	onlookers []*onlooker               // guarded by mu
+	failed    map[string]int            // looks at a host since the last good one; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, identities: map[string]zigbee.Identity{}, failed: map[string]int{}}
+	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}, failed: map[string]int{}}
 }
 
 // Networks names the configured networks.
@@ -86,8 +86,15 @@ func (n *Network) without(skip ...string) []string {
 
 // occupy takes the network for one run, unless it is held.
 func (c *Controller) occupy(net, what string) (release func(), err error) {
-	if err := c.notHeld(net, what); err != nil {
-		return nil, err
+	return c.occupyUnless(false, net, what)
+}
+
+// occupyUnless is occupy; heldToo takes it also when it is held.
+func (c *Controller) occupyUnless(heldToo bool, net, what string) (release func(), err error) {
+	if !heldToo {
+		if err := c.notHeld(net, what); err != nil {
+			return nil, err
+		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -56,6 +56,17 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 			}
 		}
 		return out
+	case plan.ActSurvey:
+		var out []call
+		for _, name := range n.names() {
+			out = append(out, on(name, OpObserve)...)
+			if p.Kind != plan.KindRepair {
+				out = append(out, on(name, OpInspect)...)
+			}
+		}
+		return out
+	case plan.ActLearn:
+		return append(on(s.Node, OpReadStick), on(p.To, OpCapture)...)
 	case plan.ActWitness, plan.ActRecord:
 		return nil
 	case plan.ActReady:
@@ -78,6 +89,9 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		if p.Generation != 0 && p.Kind != plan.KindRestore {
 			return on(s.Node, OpStage)
 		}
+		if p.Kind == plan.KindReturn {
+			return append(on(s.Node, OpCapture), append(on(p.Source(), OpObserve, OpCapture), on(s.Node, OpStage)...)...)
+		}
 		return append(on(p.From, OpCapture), on(s.Node, OpStage)...)
 	case plan.ActStop:
 		if p.Fast {
@@ -86,7 +100,7 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		return on(s.Node, OpStop, OpObserve)
 	case plan.ActFence:
 		if p.Kind == plan.KindFailover {
-			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset)
+			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset, OpUnplug)
 		}
 		return on(s.Node, OpReset)
 	case plan.ActWarm:
@@ -110,6 +124,9 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		for _, name := range n.without(s.Node) {
 			out = append(out, on(name, OpObserve, OpInspect)...)
 		}
+		if p.Kind == plan.KindFailover || p.Kind == plan.KindStart {
+			out = append(out, on(s.Node, OpListen)...)
+		}
 		return append(out, on(s.Node, OpStart, OpObserve)...)
 	case plan.ActProve:
 		return on(s.Node, OpObserve)
@@ -124,7 +141,9 @@ func overMQTT(p plan.Plan, s plan.Step) []string {
 		if p.Fast || p.Kind == plan.KindSeed {
 			return []string{"MQTT: bridge/request/backup, so that Zigbee2MQTT writes down what its stick holds"}
 		}
-	case plan.ActGates:
+	case plan.ActLearn:
+		return []string{"MQTT: bridge/request/backup, so that the active writes down its own counters"}
+	case plan.ActGates, plan.ActSurvey:
 		return []string{"MQTT: bridge/request/options with nothing to change, so that Zigbee2MQTT says who it is"}
 	case plan.ActWitness:
 		return []string{"MQTT: get to up to three mains devices"}

@@ -8,6 +8,7 @@ import (
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/generation"
+	"z2mha/internal/failover/network"
 )
 
 // Facts are what steps hand to later steps. They are journaled with every step
@@ -33,10 +34,29 @@ type Facts struct {
 	// again; "" when it was not, or could not be read.
 	TargetImage string `json:"target_image,omitempty"`
 
+	// Alone says that nobody but the active can have spoken since it was started.
+	Alone bool `json:"alone,omitempty"`
+	// Behind is which counter of the active is not above those that a second speaker has
+	// used; "" when all are.
+	Behind string `json:"behind,omitempty"`
+
 	Loaded   time.Time      `json:"loaded,omitzero"`
 	Floors   nvimage.Floors `json:"floors,omitzero"`    // what was put onto the target
 	Started  time.Time      `json:"started,omitzero"`   // the target was asked to start
 	Unproven string         `json:"unproven,omitempty"` // what could not be proven in the end
+
+	// Fenced is how the old active of a failover was silenced, nil when its stick said so
+	// itself. Risk says that it was not, and that somebody wanted to go on.
+	Fenced *network.Fenced `json:"fenced,omitempty"`
+	Risk   string          `json:"risk,omitempty"`
+}
+
+// unproven is all that could not be proven, in a sentence.
+func (f Facts) unproven() string {
+	if f.Risk == "" || f.Unproven == "" {
+		return f.Risk + f.Unproven
+	}
+	return f.Risk + "; " + f.Unproven
 }
 
 // A Baseline is the network as Zigbee2MQTT told it while the old active ran. The

@@ -4,18 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
 )
 
-// Failover moves a network away from a node that cannot serve any more, because a person
-// asks for it. The target starts on the last good generation. A node that can be reached
-// is stopped and its stick silenced; for one that cannot, r.Confirmed must be the
-// person's word that its stick has no power.
+// Failover moves a network away from a node that cannot serve any more. The target starts
+// on the last good generation, once the old active was silenced by the first rung of the
+// ladder that gives proof: its stick's own word, its USB device taken away, a fence that is
+// configured, or r.Confirmed, a person's word that its stick has no power.
+//
+// It returns an *UnconfirmedError before anything is touched when no rung could give proof,
+// and an Ended with one, in which nothing was started, when all of them were tried.
 func (c *Controller) Failover(ctx context.Context, r Request, w Watch) (Ended, error) {
 	n, err := c.network(r.Network)
 	if err != nil {
@@ -29,7 +34,7 @@ func (c *Controller) Failover(ctx context.Context, r Request, w Watch) (Ended, e
 	if err := c.recover(ctx, n, w); err != nil {
 		return Ended{}, err
 	}
-	p, err := c.planFailover(ctx, n, r.To, r.Confirmed)
+	p, err := c.planFailover(ctx, n, r)
 	if err != nil {
 		return Ended{}, err
 	}
@@ -41,51 +46,72 @@ func (c *Controller) Failover(ctx context.Context, r Request, w Watch) (Ended, e
 // commands. It changes nothing.
 func (c *Controller) PlanFailover(ctx context.Context, net, to, confirmed string) (plan.Plan, []Explained, error) {
 	return c.preview(ctx, net, to, func(ctx context.Context, n *Network, to string) (plan.Plan, error) {
-		return c.planFailover(ctx, n, to, confirmed)
+		return c.planFailover(ctx, n, Request{To: to, Confirmed: confirmed})
 	})
 }
 
-func (c *Controller) planFailover(ctx context.Context, n *Network, to, confirmed string) (plan.Plan, error) {
-	in, err := c.look(ctx, n, to, false)
+func (c *Controller) planFailover(ctx context.Context, n *Network, r Request) (plan.Plan, error) {
+	in, err := c.look(ctx, n, r.To, false)
+	if err == nil {
+		err = c.noteSpeakers(n.Name, in.Views)
+	}
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	from, err := lostNode(in)
+	from, err := lostNode(in, r.Broken)
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	if to == "" {
-		if to, err = onlyStandby(n, from); err != nil {
+	if r.To == "" {
+		if r.To, err = onlyStandby(n, from); err != nil {
 			return plan.Plan{}, err
 		}
 	}
-	if _, err := n.node(to); err != nil {
+	if _, err := n.node(r.To); err != nil {
 		return plan.Plan{}, err
 	}
-	last, err := c.mayFailOver(ctx, n, in, from, to, confirmed)
-	if err != nil {
-		return plan.Plan{}, err
+	if r.AcceptRisk != decide.RiskWords {
+		r.AcceptRisk = ""
 	}
-	return plan.Failover(n.Name, from, to, n.without(from, to), last.Number, confirmed, n.Timing), nil
+	p := plan.Failover(n.Name, from, r.To, n.without(from, r.To), 0, r.Confirmed, n.Timing)
+	p.Risk, p.Broken = r.AcceptRisk, r.Broken
+	p.Climb(n.fenceNames(from))
+	last, err := c.mayFailOver(ctx, n, in, p)
+	p.Generation = last.Number
+	return p, err
 }
 
-// lostNode is the node that served last, unless it, or another one, does so now.
-func lostNode(in readiness.Input) (string, error) {
+// lostNode is the node that served last, unless it, or another one, does so now. One that
+// is broken may run and answer all the same.
+func lostNode(in readiness.Input, broken string) (string, error) {
 	refuse := func(why, remedy string) (string, error) {
 		return "", &network.RefusedError{What: "failover", Why: why, Remedy: remedy}
 	}
 	if in.Recorded == "" {
 		return refuse("it is not on record which node was active last", "start Zigbee2MQTT by hand on the node whose devices are paired")
 	}
-	if serves(in) {
-		return refuse(fmt.Sprintf("%s serves the home: Zigbee2MQTT runs there and answers over MQTT", in.Bridge.Node), "use `z2mha switchover`, which can be taken back")
+	if active := readiness.Assess(in).Active; serves(in) && (broken == "" || active != in.Recorded) {
+		return refuse(fmt.Sprintf("%s serves the home: Zigbee2MQTT runs there and answers over MQTT", active), "use `z2mha switchover`, which can be taken back")
 	}
 	for _, v := range in.Views {
 		if v.Name != in.Recorded && v.Observed != nil && v.Observed.Runs() {
 			return refuse(fmt.Sprintf("%s is not stopped: %s", v.Name, v.Observed.WhyNotStopped()), "look at "+v.Name+" first")
 		}
 	}
-	return in.Recorded, nil
+	return in.Recorded, answersUnseen(in)
+}
+
+// answersUnseen is about a node that cannot be looked at, and whose Zigbee2MQTT is there: it
+// is the way to it that is broken, and the home has Zigbee.
+func answersUnseen(in readiness.Input) error {
+	for _, v := range in.Views {
+		if v.Name == in.Recorded && v.Err != nil && in.Bridge != nil && in.Bridge.Err == nil {
+			return &network.RefusedError{What: "failover",
+				Why:    fmt.Sprintf("%s cannot be looked at (%v), but Zigbee2MQTT answers over MQTT: the home has Zigbee", v.Name, v.Err),
+				Remedy: fmt.Sprintf("see why %s cannot be reached; if it shall be left all the same, take its power away first", v.Name)}
+		}
+	}
+	return nil
 }
 
 // serves says that a Zigbee2MQTT of this network runs and answers.
@@ -93,23 +119,18 @@ func serves(in readiness.Input) bool {
 	return readiness.Assess(in).Active != "" && in.Bridge != nil && in.Bridge.Err == nil
 }
 
-// mayFailOver is about the target, and about a node that nobody can look at.
-func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.Input, from, to, confirmed string) (generation.Generation, error) {
+// mayFailOver is about the target, and about nodes that nobody can look at.
+func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.Input, p plan.Plan) (generation.Generation, error) {
 	refuse := func(why, remedy string) (generation.Generation, error) {
 		return generation.Generation{}, &network.RefusedError{What: "failover", Why: why, Remedy: remedy}
 	}
+	from, to := p.From, p.To
 	if to == from {
 		return refuse(fmt.Sprintf("%s is the node that was active", to), fmt.Sprintf("use `z2mha start %s` if it can serve again", to))
 	}
 	for _, v := range in.Views {
-		switch {
-		case v.Name != from && v.Err != nil:
-			return refuse(fmt.Sprintf("%s cannot be looked at (%v), so its stick may be on air", v.Name, v.Err), "make "+v.Name+" reachable")
-		case v.Name != from || confirmed != "":
-		case v.Err != nil:
-			return generation.Generation{}, &UnconfirmedError{Node: from, Why: fmt.Sprintf("%s cannot be looked at (%v), so its stick may be on air", from, v.Err)}
-		case v.Observed != nil && !v.Observed.TTYPresent:
-			return generation.Generation{}, &UnconfirmedError{Node: from, Why: stickElsewhere(from) + ", so nobody can tell whether it is on air"}
+		if err := n.mayBeSilenced(v, in.Record, p); err != nil {
+			return generation.Generation{}, err
 		}
 	}
 	if _, err := n.Bridge.State(ctx); err != nil { // then Zigbee works without it, and nobody could prove the target
@@ -126,6 +147,24 @@ func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.I
 	return last, err
 }
 
+// mayBeSilenced says whether a node is silent, or there is a way to make it so that may
+// work as far as can be seen.
+func (n *Network) mayBeSilenced(v readiness.View, r network.Record, p plan.Plan) error {
+	_, proven := r.Silent[v.Name]
+	switch {
+	case v.Name == p.To && v.Err != nil, v.Name != p.From && v.Err != nil && !proven:
+		return &network.RefusedError{What: "failover", Why: fmt.Sprintf("%s cannot be looked at (%v), so its stick may be on air", v.Name, v.Err),
+			Remedy: "make " + v.Name + " reachable"}
+	case v.Name != p.From || p.Confirmed != "" || p.Risk != "" || len(n.Fences[v.Name]) > 0:
+		return nil
+	case v.Err != nil:
+		return &UnconfirmedError{Node: v.Name, Why: fmt.Sprintf("%s cannot be looked at (%v), so its stick may be on air", v.Name, v.Err)}
+	case v.Observed != nil && !v.Observed.TTYPresent && r.Fenced[v.Name].Rung != network.ByUnplug:
+		return &UnconfirmedError{Node: v.Name, Why: stickElsewhere(v.Name) + ", so nobody can tell whether it is on air"}
+	}
+	return nil
+}
+
 // canBeLoaded says that a stick holds the network, or that there is a whole memory to load
 // it from: without the active nobody can make one.
 func (c *Controller) canBeLoaded(in readiness.Input, node string) bool {
@@ -140,14 +179,14 @@ func (e *execution) dead(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	from, err := lostNode(in)
+	from, err := lostNode(in, e.plan.Broken)
 	if err != nil {
 		return nil, err
 	}
 	if from != s.Node {
 		return nil, &network.RefusedError{What: "failover", Why: fmt.Sprintf("%s was active last, no longer %s", from, s.Node)}
 	}
-	if _, err := e.c.mayFailOver(ctx, e.net, in, from, e.plan.To, e.plan.Confirmed); err != nil {
+	if _, err := e.c.mayFailOver(ctx, e.net, in, e.plan); err != nil {
 		return nil, err
 	}
 	id, g, err := e.identityOfGeneration()
@@ -169,62 +208,17 @@ func (e *execution) identityOfGeneration() (*Baseline, generation.Generation, er
 	return &Baseline{Coordinator: id.IEEE, PanID: id.PanID, ExtPanID: id.ExtPanID, Channel: id.Channel}, g, err
 }
 
-// fenceLost climbs the ladder for a node that cannot serve: what still runs there is
-// stopped and its stick reset; where it cannot be reached, a person's word counts.
-func (e *execution) fenceLost(ctx context.Context, s plan.Step) ([]string, error) {
-	x, err := e.net.node(s.Node)
-	if err != nil {
-		return nil, err
-	}
-	o, err := observeSoon(ctx, x)
-	if err != nil {
-		saw, err := e.confirmedSilent(err)
-		if err != nil {
-			return nil, err
-		}
-		return []string{saw}, e.remember(func(r *network.Record) { r.BootOwed = true })
-	}
-	if err := e.noteServing(ctx, x, o); err != nil {
-		return nil, err
-	}
-	if o.Enabled == "yes" {
-		if err := e.takeBoot(ctx, x); err != nil {
-			return nil, err
-		}
-	}
-	stopped, err := e.stop(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if !o.TTYPresent {
-		return e.takenAtWord(x, stopped, stickElsewhere(x.Name()))
-	}
-	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
-		return nil, err
-	}
-	fenced, err := e.resetStick(ctx, s)
-	if err != nil {
-		return e.takenAtWord(x, stopped, fmt.Sprintf("the stick of %s cannot be silenced (%v)", x.Name(), err))
-	}
-	return append(stopped, fenced...), nil
-}
-
-// takenAtWord is about a host that answers and a stick that does not, or is not there any
-// more: only a person knows whether it has power.
-func (e *execution) takenAtWord(x Node, saw []string, why string) ([]string, error) {
-	if e.plan.Confirmed == "" {
-		return nil, &UnconfirmedError{Node: x.Name(), Why: why + ", so nobody can tell whether it is on air"}
-	}
-	return append(saw, why, e.plan.Confirmed), nil
-}
-
 func stickElsewhere(node string) string {
 	return fmt.Sprintf("the stick of %s is not plugged in there", node)
 }
 
-// An UnconfirmedError is a failover that takes a person's word: nobody can ask the stick
-// of Node whether it is silent.
-type UnconfirmedError struct{ Node, Why string }
+// An UnconfirmedError is a failover for which nobody can prove that Node is silent: only a
+// person can, or a fence that works.
+type UnconfirmedError struct {
+	Node, Why string
+	Fences    []string // that were tried, in words
+	Running   bool     // a program was seen to drive the stick, so nobody's word counts
+}
 
 func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
 
@@ -232,14 +226,17 @@ func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
 func (e *UnconfirmedError) Unwrap() error { return e.refusal() }
 
 func (e *UnconfirmedError) refusal() *network.RefusedError {
-	return &network.RefusedError{What: "failover", Why: e.Why,
-		Remedy: fmt.Sprintf("make %s reachable with its stick, or see that the stick has no power, and say so with --confirm-unplugged", e.Node)}
+	return &network.RefusedError{What: "failover", Why: e.Why, Remedy: e.remedy()}
 }
 
-// confirmedSilent takes a person's word for a node that cannot be asked.
-func (e *execution) confirmedSilent(err error) (string, error) {
-	if e.plan.Confirmed == "" {
-		return "", err
+// remedy is exactly what a person can do.
+func (e *UnconfirmedError) remedy() string {
+	var all []string
+	if len(e.Fences) > 0 {
+		all = append(all, fmt.Sprintf("see why %s did not cut the power, and try again", strings.Join(e.Fences, " and ")))
 	}
-	return fmt.Sprintf("%s cannot be asked (%v); %s", e.plan.From, err, e.plan.Confirmed), nil
+	if e.Running {
+		return strings.Join(append(all, fmt.Sprintf("take the power from %s itself, or pull its stick, and try again", e.Node)), "; or ")
+	}
+	return strings.Join(append(all, fmt.Sprintf("make %s reachable with its stick, or see that the stick has no power, and say so with --confirm-unplugged", e.Node)), "; or ")
 }

@@ -7,6 +7,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/readiness"
@@ -23,7 +24,18 @@ func (c *Controller) known(n *Network) (readiness.Known, error) {
 	if err != nil {
 		c.parts.Log.Warn("the last copy cannot be read", "network", n.Name, "error", err)
 	}
-	return readiness.Known{Record: rec, Newest: newest, Holds: c.holds(rec), HostID: c.parts.HostID, AnyRevision: n.AnyRevision}, nil
+	return readiness.Known{Record: rec, Newest: newest, Holds: c.holds(rec), HostID: c.parts.HostID, AnyRevision: n.AnyRevision,
+		Fencing: n.fencing()}, nil
+}
+
+// fencing is what readiness and coverage want to know of the fences.
+func (n *Network) fencing() readiness.Fencing {
+	f := readiness.Fencing{Fences: map[string][]string{}, ByPerson: n.ByPerson, Automatic: n.Policy.Automatic,
+		AcceptRisk: n.Policy.AcceptRisk == decide.RiskWords}
+	for node := range n.Fences {
+		f.Fences[node] = n.fenceNames(node)
+	}
+	return f
 }
 
 // newest is the last accepted copy, zero when there is none.
@@ -44,6 +56,9 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 			continue
 		}
 		id, err := c.identity(stick.Image)
+		if errors.Is(err, errHoldsNone) {
+			continue
+		}
 		if err != nil {
 			c.parts.Log.Warn("what a stick holds cannot be told", "network", rec.Network, "node", node, "error", err)
 			continue
@@ -53,37 +68,55 @@ func (c *Controller) holds(rec network.Record) map[string]zigbee.Identity {
 	return out
 }
 
-// identity is that of an image on the shelf. An image never changes, so it is read once.
+// errHoldsNone is a stick's memory without a network, as a new stick has it.
+var errHoldsNone = errors.New("it holds no network that Zigbee2MQTT could go on with")
+
+// identity is that of an image on the shelf, or wraps errHoldsNone.
 func (c *Controller) identity(blob string) (zigbee.Identity, error) {
-	c.mu.Lock()
-	id, read := c.identities[blob]
-	c.mu.Unlock()
-	if read {
-		return id, nil
-	}
-	img, err := c.image(blob)
+	img, err := c.shared(blob)
 	if err != nil {
-		return id, err
+		return zigbee.Identity{}, err
 	}
 	if err := img.Resumable(); err != nil {
-		return id, fmt.Errorf("it holds no network that Zigbee2MQTT could go on with: %w", err)
+		return zigbee.Identity{}, fmt.Errorf("%w: %w", errHoldsNone, err)
 	}
-	if id, err = img.Identity(); err != nil {
-		return id, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.identities[blob] = id
-	return id, nil
+	return img.Identity()
 }
 
-// image reads a stick's image from the shelf.
+// image reads a stick's image from the shelf; it is the caller's.
 func (c *Controller) image(blob string) (*nvimage.Image, error) {
+	img, err := c.shared(blob)
+	if err != nil {
+		return nil, err
+	}
+	return img.Clone(), nil
+}
+
+// keptImages is how many images are remembered: some for each node.
+const keptImages = 16
+
+// shared is an image on the shelf, which never changes there, so it is read once.
+func (c *Controller) shared(blob string) (*nvimage.Image, error) {
+	c.mu.Lock()
+	img, read := c.images[blob]
+	c.mu.Unlock()
+	if read {
+		return img, nil
+	}
 	raw, err := c.blob(blob)
 	if err != nil {
 		return nil, fmt.Errorf("read a stick's image: %w", err)
 	}
-	return nvimage.Parse(raw)
+	if img, err = nvimage.Parse(raw); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.images) >= keptImages {
+		clear(c.images)
+	}
+	c.images[blob] = img
+	return img, nil
 }
 
 // blob reads a content from the shelf, which has checked its hash.

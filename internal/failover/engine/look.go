@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -76,14 +77,19 @@ func (c *Controller) List(ctx context.Context, only string) ([]Status, error) {
 	return out, nil
 }
 
-// Look looks at one network and changes nothing; sticks says whether to ask also the
+// Look looks at one network and changes nothing there; that a stand-by was seen to run is
+// put on record, so only who may write that calls it. sticks says whether to ask also the
 // sticks of nodes where nothing runs for their state, which opens them.
 func (c *Controller) Look(ctx context.Context, net string, sticks bool) (Status, error) {
 	n, err := c.network(net)
 	if err != nil {
 		return Status{}, err
 	}
-	return c.status(ctx, n, sticks)
+	st, err := c.status(ctx, n, sticks)
+	if err != nil {
+		return st, err
+	}
+	return st, c.noteSpeakers(n.Name, st.Views)
 }
 
 func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Status, error) {
@@ -110,13 +116,16 @@ func (c *Controller) status(ctx context.Context, n *Network, sticks bool) (Statu
 func statuses(in readiness.Input, active string) []NodeStatus {
 	var out []NodeStatus
 	for _, v := range in.Views {
-		out = append(out, NodeStatus{Name: v.Name, Role: roleOf(v, active), Err: v.Err, Observed: v.Observed})
+		out = append(out, NodeStatus{Name: v.Name, Role: roleOf(v, active, in.Record), Err: v.Err, Observed: v.Observed})
 	}
 	return out
 }
 
-func roleOf(v readiness.View, active string) network.Role {
+func roleOf(v readiness.View, active string, r network.Record) network.Role {
+	fenced, was := r.Fenced[v.Name]
 	switch {
+	case was && fenced.Rung != network.ByRisk && v.Name != active:
+		return network.RoleFenced
 	case v.Observed == nil:
 		return network.RoleOffline
 	case v.Name == active:
@@ -177,6 +186,8 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 		defer time.AfterFunc(strangerPatience, stop).Stop()
 	}
 	bridge.Wait()
+	in.Record.Silent, in.Record.Fenced = maps.Clone(in.Record.Silent), maps.Clone(in.Record.Fenced)
+	speakers(&in.Record, in.Views)
 	return in, nil
 }
 
@@ -188,6 +199,32 @@ func patienceWith(b Bridge) time.Duration {
 		return strangerPatience
 	}
 	return bridgePatience
+}
+
+// speakers takes the proof of silence from nodes that are seen to run: somebody has
+// started them since, and what they use beside the active is owed. It reports whether that
+// is news.
+func speakers(r *network.Record, views []readiness.View) (news bool) {
+	for _, v := range views {
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
+			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+			news = news || spoke || beside
+		}
+		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
+			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it
+			news = true
+		}
+	}
+	return news
+}
+
+// noteSpeakers keeps what was seen: a node that is lost afterwards has no proof any more.
+func (c *Controller) noteSpeakers(net string, views []readiness.View) error {
+	r, err := c.parts.Memory.Load(net)
+	if err != nil || !speakers(&r, views) {
+		return err
+	}
+	return c.remember(net, func(r *network.Record) { speakers(r, views) })
 }
 
 func nothingRuns(views []readiness.View) bool {
@@ -230,6 +267,9 @@ func (c *Controller) view(ctx context.Context, n *Network, x Node, stick bool) r
 		c.viewed(host, err)
 	}
 	v.Took = time.Since(began)
+	if err == nil && o.OnlyOurs() {
+		o, err = pastOurs(ctx, x)
+	}
 	if err != nil {
 		v.Err = err
 		return v
@@ -245,6 +285,20 @@ func (c *Controller) view(ctx context.Context, n *Network, x Node, stick bool) r
 		}
 	}
 	return v
+}
+
+// oursPatience is how long a look waits for our own helper, which an earlier look that was
+// cut short has left: it ends by itself, and is no reason to refuse anything.
+const oursPatience = 10 * time.Second
+
+func pastOurs(ctx context.Context, x Node) (network.Observation, error) {
+	waiting, cancel := context.WithTimeout(ctx, oursPatience)
+	defer cancel()
+	o, err := lookPastHelper(waiting, x)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return x.Observe(ctx)
+	}
+	return o, err
 }
 
 func bridgeView(ctx context.Context, b Bridge) *readiness.Bridge {

@@ -50,3 +50,22 @@ func TestLookDoesNotListenForNobody(t *testing.T) {
 		})
 	}
 }
+
+// A helper that a look has left behind when it was cut short ends by itself. It is waited
+// for, and nobody is told that a stranger has the stick.
+func TestOurHelperIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHome("attic", "cellar"), inmem.NewStores()
+		h.Host("cellar").HelperBusy(3 * time.Second)
+		a, err := controller(h, s).Preflight(t.Context(), "", "cellar")
+		if err != nil || len(a.Blocking()) != 0 {
+			t.Errorf("%v, blocking: %+v", err, a.Blocking())
+		}
+		h.Host("cellar").HelperBusy(time.Hour)
+		began := time.Now()
+		a, err = controller(h, s).Preflight(t.Context(), "", "cellar")
+		if err != nil || len(a.Blocking()) == 0 || time.Since(began) > 20*time.Second {
+			t.Errorf("%v after %s, blocking: %+v", err, time.Since(began), a.Blocking())
+		}
+	})
+}

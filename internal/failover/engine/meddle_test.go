@@ -82,14 +82,14 @@ func noticed(ops []string, node string) bool {
 
 func meddled(t *testing.T, st story, m meddler, n int) {
 	h, s := st.begin(t)
-	count, theirs, met, at, started := 0, 0, false, "", false
+	count, theirs, met, at, started := 0, len(h.Violations()), false, "", false
 	h.SetFault(func(op string) error {
 		started = started || op == "cellar.start"
 		if count++; count > n && !met {
 			met, at = true, op
 			before := len(h.ViolationsUnlocked())
 			m.do(h)
-			theirs = len(h.ViolationsUnlocked()) - before
+			theirs += len(h.ViolationsUnlocked()) - before
 		}
 		return nil
 	})

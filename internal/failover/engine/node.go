@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
@@ -45,6 +46,17 @@ type Node interface {
 	// Reset resets it in any case. Both refuse a stick that a program holds.
 	Park(ctx context.Context) (network.Silence, error)
 	Reset(ctx context.Context) (network.Silence, error)
+
+	// Unplug takes the stick's USB device away from its host, and reads back that the tty is
+	// gone. It is refused, with a *network.RefusedError, for what is no USB device. Replug
+	// gives it back. A device that is away is no error for the one, nor one that is there
+	// for the other.
+	Unplug(ctx context.Context) (network.Unplugged, error)
+	Replug(ctx context.Context) error
+
+	// Listen has a stick in HOLD ask who is on air on the channel of the network, without
+	// joining. It ends with the stick in HOLD, read back.
+	Listen(ctx context.Context, who zigbee.Identity) (network.Heard, error)
 
 	// ReadStick reads the whole memory of a stick in HOLD.
 	ReadStick(ctx context.Context, progress Progress) (network.StickImage, error)
@@ -103,6 +115,9 @@ const (
 	OpInspect      Op = "inspect"
 	OpPark         Op = "park"
 	OpReset        Op = "reset"
+	OpUnplug       Op = "unplug"
+	OpReplug       Op = "replug"
+	OpListen       Op = "listen"
 	OpReadStick    Op = "read-stick"
 	OpReadKnown    Op = "read-known"
 	OpLoadStick    Op = "load-stick"

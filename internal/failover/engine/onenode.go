@@ -34,7 +34,7 @@ func (c *Controller) oneNode(ctx context.Context, r Request, w Watch, planned pl
 	if err != nil {
 		return Ended{}, err
 	}
-	release, err := c.occupy(n.Name, "a stop or start of a node")
+	release, err := c.occupyUnless(r.DespiteHold, n.Name, "a run on a node")
 	if err != nil {
 		return Ended{}, err
 	}
@@ -46,7 +46,7 @@ func (c *Controller) oneNode(ctx context.Context, r Request, w Watch, planned pl
 	if err != nil {
 		return Ended{}, err
 	}
-	p.Reason, p.Accept = r.Reason, r.AcceptChange
+	p.Reason, p.Accept, p.DespiteHold = r.Reason, r.AcceptChange, r.DespiteHold
 	return c.carryOut(ctx, n, p, w)
 }
 
@@ -125,14 +125,14 @@ func (c *Controller) planStart(ctx context.Context, n *Network, node string) (pl
 			return plan.Plan{}, err
 		}
 	}
-	if err := mayStart(in, node); err != nil {
+	if err := mayStart(ctx, n, in, node); err != nil {
 		return plan.Plan{}, err
 	}
 	return plan.StartNode(n.Name, node, n.without(node), n.Timing), nil
 }
 
 // mayStart is about who, before what is on the node is looked at.
-func mayStart(in readiness.Input, node string) error {
+func mayStart(ctx context.Context, n *Network, in readiness.Input, node string) error {
 	refuse := func(why, remedy string) error {
 		return &network.RefusedError{What: "start", Why: why, Remedy: remedy}
 	}
@@ -146,13 +146,17 @@ func mayStart(in readiness.Input, node string) error {
 	}
 	for _, v := range in.Views {
 		switch {
+		case v.Name != node:
 		case v.Err != nil:
-			return refuse(v.Err.Error(), "make "+v.Name+" reachable, since every other stick must be proven silent first")
+			return refuse(v.Err.Error(), "make "+v.Name+" reachable")
 		case v.Observed != nil && v.Observed.Runs():
 			return refuse(fmt.Sprintf("%s is not stopped: %s", v.Name, v.Observed.WhyNotStopped()), "look at "+v.Name+" first")
 		}
 	}
-	return nil
+	if err := othersRest(in, node, "start"); err != nil {
+		return err
+	}
+	return brokerAnswers(ctx, n, "start")
 }
 
 // readyToStart looks once more, and reads the node's data: Zigbee2MQTT that starts on
@@ -162,7 +166,10 @@ func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	if err := mayStart(in, s.Node); err != nil {
+	if err := e.c.noteSpeakers(in.Network, in.Views); err != nil {
+		return nil, err
+	}
+	if err := mayStart(ctx, e.net, in, s.Node); err != nil {
 		return nil, err
 	}
 	x, err := e.net.node(s.Node)
@@ -203,6 +210,9 @@ func (e *execution) likeLast(got network.Capture, node string) error {
 // raiseOwn lifts the counters of the stick that is about to start again. Nobody knows
 // how often it was started by hand since it was seen last.
 func (e *execution) raiseOwn(ctx context.Context, s plan.Step) ([]string, error) {
+	if beside(e.plan.Kind) {
+		return e.raiseActive(ctx, s)
+	}
 	kept, err := e.image(e.facts.KeptImage)
 	if err != nil {
 		return nil, err
@@ -210,6 +220,10 @@ func (e *execution) raiseOwn(ctx context.Context, s plan.Step) ([]string, error)
 	margin, err := e.holdsItsData(kept)
 	if err != nil {
 		return nil, err
+	}
+	if why, ok := e.goesOn(kept); ok {
+		e.facts.Loaded = time.Now()
+		return []string{why}, nil
 	}
 	saw, err := e.loadRaised(ctx, s, kept, margin)
 	if err != nil {
@@ -244,7 +258,7 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
-	if e.plan.Kind == plan.KindStart { // another stick may have spoken since this one did
+	if e.plan.Kind == plan.KindStart || e.plan.Kind == plan.KindRepair { // another stick may have spoken since this one did
 		img = img.Clone()
 		floors.LinkMargin = max(linksSince(counters.NWK, floors), e.overtakeOthers(ctx, s, img))
 	}

@@ -222,19 +222,26 @@ func TestAutostartMovesAlong(t *testing.T) {
 	})
 }
 
+func heldController(h *inmem.Home, s *inmem.Stores) *engine.Controller {
+	return engine.New(engine.Parts{
+		Networks: []engine.Network{{Name: "home", Nodes: h.Nodes(), Bridge: h.Bridge(), Timing: plan.DefaultTiming()}},
+		Journal:  s.Journal(), Shelf: s.Shelf(), Memory: s.Memory(), Log: slog.New(slog.DiscardHandler),
+		Held: func(string) (string, error) { return "home is on hold since noon", nil },
+	})
+}
+
 func TestHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, s := newHome("attic", "cellar"), inmem.NewStores()
-		c := engine.New(engine.Parts{
-			Networks: []engine.Network{{Name: "home", Nodes: h.Nodes(), Bridge: h.Bridge(), Timing: plan.DefaultTiming()}},
-			Journal:  s.Journal(), Shelf: s.Shelf(), Memory: s.Memory(), Log: slog.New(slog.DiscardHandler),
-			Held: func(string) (string, error) { return "home is on hold since noon", nil },
-		})
+		c := heldController(h, s)
 		for what, do := range map[string]func() error{
 			"switchover": func() error { _, err := c.Switchover(t.Context(), engine.Request{}, quiet); return err },
 			"sync":       func() error { _, err := c.Capture(t.Context(), engine.CaptureRequest{}, quiet); return err },
 			"stop":       func() error { _, err := c.StopNode(t.Context(), engine.Request{To: "attic"}, quiet); return err },
 			"start":      func() error { _, err := c.StartNode(t.Context(), engine.Request{}, quiet); return err },
+			"repair":     func() error { _, err := c.Repair(t.Context(), engine.Request{}, quiet); return err },
+			"silence":    func() error { _, err := c.Silence(t.Context(), engine.Request{To: "cellar"}, quiet); return err },
+			"return":     func() error { _, err := c.Return(t.Context(), engine.Request{To: "cellar"}, quiet); return err },
 			"recovery":   func() error { return c.Recover(t.Context(), "", quiet) },
 		} {
 			var refused *network.RefusedError

@@ -45,6 +45,10 @@ func (e *execution) takeUp(ctx context.Context) Ended {
 		return e.takeUpStop(ctx)
 	case e.prog.DoneAct(plan.ActRecord): // the home may have moved on since: never back
 		return e.finish(ctx)
+	case e.plan.Kind == plan.KindRepair:
+		return e.takeUpRepair(ctx)
+	case beside(e.plan.Kind) && !e.restarting():
+		return e.takeUpBeside(ctx)
 	}
 	target, seen := e.sight(ctx)
 	e.lenient = e.lenient || target.Served

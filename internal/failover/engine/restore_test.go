@@ -70,6 +70,30 @@ func TestRestoreRefusesHalfADirectory(t *testing.T) {
 	})
 }
 
+// The data of the active are damaged, which is what a restore is for: they are kept as
+// they are, as refused, and the kept generation serves again.
+func TestRestoreOverDamagedData(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		good, whole := captured(t, c).Generation, h.Host("attic").Data()["database.db"]
+		h.Host("attic").Edit("database.db", func(string) string { return "" })
+		e, err := c.Restore(context.Background(), engine.Request{Generation: good, Reason: "Owner"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		settled(t, h, "attic")
+		if data := h.Host("attic").Data()["database.db"]; data != whole {
+			t.Errorf("the data are not back:\n%s", data)
+		}
+		kept, err := s.Shelf().Get("home", good+1)
+		if err != nil || kept.Usable() || len(kept.Refused) == 0 {
+			t.Errorf("the damaged data were not kept as refused: %+v, %v", kept, err)
+		}
+	})
+}
+
 // A device was taken off by force, and has its keys still. The generation that brings it
 // back is older than what it has heard.
 func TestRestoreOfADeviceThatWasTakenOffByForce(t *testing.T) {

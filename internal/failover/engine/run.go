@@ -60,14 +60,18 @@ type execution struct {
 	raises  int       // how often it has tried
 	patches int       // how many patches it has asked for
 
+	ahead *network.Capture // read while the old stick was reset, not yet taken
+
 	gathered bool // the nodes were asked for their copies of the odometer
 }
 
 // begin journals the plan before anything else happens. It refuses when the network was
 // put on hold while the hosts were looked at, which takes long enough to think again.
 func (c *Controller) begin(n *Network, p plan.Plan, w Watch) (*execution, error) {
-	if err := c.notHeld(n.Name, "a "+string(p.Kind)); err != nil {
-		return nil, err
+	if !p.DespiteHold {
+		if err := c.notHeld(n.Name, "a "+string(p.Kind)); err != nil {
+			return nil, err
+		}
 	}
 	p.Created = time.Now()
 	p.ID = runID(p)
@@ -109,7 +113,7 @@ func (c *Controller) resume(n *Network, id string, prog plan.Progress, w Watch) 
 
 // lenientKind says that the devices may be others than before such a run.
 func lenientKind(k plan.Kind) bool {
-	return k == plan.KindStart || k == plan.KindFailover || k == plan.KindRestore
+	return k == plan.KindFailover || k == plan.KindRestore || startsLast(k)
 }
 
 // doubt takes note that nobody watched the network's counters for a while.
@@ -166,13 +170,25 @@ func (e *execution) forward(ctx context.Context) error {
 		if !ok {
 			return nil
 		}
-		if ctx.Err() != nil && !e.prog.BegunAct(plan.ActStart) {
+		if ctx.Err() != nil && e.mayBreakOff() {
 			return fmt.Errorf("%w before %q", ErrInterrupted, s.Title)
+		}
+		if s.IfBehind && e.facts.Behind == "" {
+			if err := e.note(plan.EventDone, s, &evidence{Saw: e.notBehind(), Facts: e.facts}, "", 0); err != nil {
+				return &haltError{err}
+			}
+			continue
 		}
 		if err := e.step(ctx, s); err != nil {
 			return err
 		}
 	}
+}
+
+// mayBreakOff says that a person may end the run here. A repair has nothing to go back to
+// once the active is stopped.
+func (e *execution) mayBreakOff() bool {
+	return !e.prog.BegunAct(plan.ActStart) && !(e.plan.Kind == plan.KindRepair && e.prog.BegunAct(plan.ActStop))
 }
 
 // step does one step. Once the home is dark, an interruption no longer cuts a step
@@ -181,7 +197,7 @@ func (e *execution) step(ctx context.Context, s plan.Step) error {
 	if err := e.note(plan.EventBegin, s, nil, "", 0); err != nil {
 		return &haltError{err}
 	}
-	if s.Dark || e.prog.BegunAct(plan.ActStart) {
+	if s.Dark || !e.mayBreakOff() {
 		ctx = context.WithoutCancel(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.Budget)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -29,8 +31,19 @@ type Request struct {
 	// Confirmed is a person's word, in words to be kept, that the stick of a node which
 	// cannot be reached has no power.
 	Confirmed string
+	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
+	// that the old active is silent; anything else counts as "".
+	AcceptRisk string
+	// Broken is why a failover moves away from a node whose Zigbee2MQTT runs and answers:
+	// what was found wrong with its radio. Without it such a node is not left.
+	Broken string
 	// Generation is what is to be brought back.
 	Generation int
+	// Rehearsal is a move for practice: the fast way, unless Careful says otherwise, and
+	// refused where a real one would only warn.
+	Rehearsal bool
+	// DespiteHold is a person's wish that a node is started although the network is on hold.
+	DespiteHold bool
 }
 
 // Switchover moves a network to a node. A run that was cut off before is
@@ -57,8 +70,9 @@ func (c *Controller) Switchover(ctx context.Context, r Request, w Watch) (Ended,
 		return Ended{}, err
 	}
 	p.Reason, p.Accept = r.Reason, r.AcceptChange
+	p.Rehearsal = r.Rehearsal
 	ended, err := c.carryOut(ctx, n, p, w)
-	if err != nil || ended.Outcome != plan.GivenUp || !errors.Is(ended.Err, errNotWarm) {
+	if err != nil || ended.Outcome != plan.GivenUp || !errors.Is(ended.Err, errNotWarm) || r.Rehearsal {
 		return ended, err
 	}
 	r.To, r.Careful = p.To, true
@@ -111,8 +125,38 @@ func (c *Controller) planSwitchover(ctx context.Context, n *Network, r Request) 
 	if err != nil {
 		return plan.Plan{}, err
 	}
-	in.AnyRevision = in.AnyRevision || copiesNothing(p)
-	return p, readiness.Assess(in).Refusal(what)
+	a := readiness.Assess(forPlan(in, p))
+	if err := a.Refusal(what); err != nil || !r.Rehearsal {
+		return p, err
+	}
+	return p, rehearsable(a, in, p, r)
+}
+
+// warmChecks are those that only keep the fast way shut, or may do so before the move.
+var warmChecks = []string{"identity", "current", "reserved", "staged", "hold"}
+
+// rehearsable refuses practice at a bad time: what a move can make good on its way, a home
+// need not be without Zigbee for.
+func rehearsable(a readiness.Assessment, in readiness.Input, p plan.Plan, r Request) error {
+	var why []string
+	for _, c := range a.Checks {
+		if !r.Careful && c.Node == p.To && !c.OK && slices.Contains(warmChecks, c.ID) {
+			why = append(why, c.Node+": "+c.Evidence)
+		}
+	}
+	if !p.Fast && !r.Careful {
+		why = append(why, fmt.Sprintf("the move to %s would be a careful one, which reads and loads sticks while the home has no Zigbee", p.To))
+	}
+	if in.Bridge != nil && in.Bridge.PermitJoin {
+		why = append(why, "joining is open")
+	}
+	if in.Unfinished != "" {
+		why = append(why, "run "+in.Unfinished+" was cut off")
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return &network.RefusedError{What: "rehearsal", Why: strings.Join(why, "; "), Remedy: "it is tried again another time; `z2mha preflight` shows what is missing"}
 }
 
 // way chooses how the network moves.
@@ -128,9 +172,13 @@ func (c *Controller) way(n *Network, active string, r Request, to string) (plan.
 	return plan.FastSwitchover(n.Name, active, to, others, n.Timing), nil
 }
 
-// copiesNothing says that a plan brings no memory of one stick onto another, so that their
-// firmware may differ.
-func copiesNothing(p plan.Plan) bool { return p.Yield || p.Fast }
+// forPlan is what an assessment must know of the plan. One that brings the memory of one
+// stick onto another needs the same firmware on both.
+func forPlan(in readiness.Input, p plan.Plan) readiness.Input {
+	in.Copies = !p.Fast && !p.Yield
+	in.AnyRevision = in.AnyRevision || p.Yield
+	return in
+}
 
 // warmth says that a stick is known to hold the network. Whether it still does, and what
 // it lacks, the run finds out before the home is without Zigbee.

@@ -211,64 +211,6 @@ func operations(t *testing.T) map[string]int {
 	return calls
 }
 
-// TestControllerDies ends the controller before and after every journal line of a
-// switchover, of a roll-back, and of the recovery from such a death; a new one then
-// finishes or takes back what it finds.
-func TestControllerDies(t *testing.T) {
-	for _, how := range []string{"straight", "target-dies"} {
-		for n := 1; ; n++ {
-			died := false
-			t.Run(fmt.Sprintf("%s-%02d", how, n), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { died = dieAt(t, how, n) })
-			})
-			if !died {
-				break
-			}
-		}
-	}
-}
-
-func dieAt(t *testing.T, how string, n int) bool {
-	h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
-	if how == "target-dies" {
-		h.Host("cellar").DieAfter(2 * time.Second)
-	}
-	count, died := 0, false
-	s.OnAppend = func(string, plan.Entry) error {
-		if count++; count >= n { // once dead, nothing is written any more
-			died = true
-			return errFault
-		}
-		return nil
-	}
-	_, _ = controller(h, s).Switchover(context.Background(), engine.Request{To: "cellar"}, quiet)
-	time.Sleep(10 * time.Minute)
-	count, n = 0, 3 // the recovery dies too
-	_ = controller(h, s).Recover(context.Background(), "", quiet)
-	s.OnAppend = nil
-	if err := controller(h, s).Recover(context.Background(), "", quiet); err != nil {
-		t.Fatalf("recover: %v", err)
-	}
-	on := h.OnAir()
-	if len(on) != 1 {
-		t.Fatalf("on air: %v", on)
-	}
-	settled(t, h, on[0])
-	h.Host("cellar").DieAfter(0)
-	if ended := switchover(t, controller(h, s), other(on[0])); ended.Outcome != plan.Completed {
-		t.Fatalf("afterwards: %s: %v", ended.Outcome, ended.Err)
-	}
-	settled(t, h, other(on[0]))
-	return died
-}
-
-func other(node string) string {
-	if node == "attic" {
-		return "cellar"
-	}
-	return "attic"
-}
-
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHome("attic", "cellar")

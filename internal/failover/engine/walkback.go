@@ -21,7 +21,7 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 	ctx = context.WithoutCancel(ctx)
 	undo := e.prog.ToUndo()
 	if len(undo) == 0 {
-		return e.end(plan.GivenUp, cause)
+		return e.end(e.emptyHanded(), cause)
 	}
 	if err := e.mayTurn(ctx); err != nil {
 		return e.unsettled(undo[0], cause, err)
@@ -48,6 +48,15 @@ func (e *execution) walkBack(ctx context.Context, cause error) Ended {
 		return e.end(plan.GivenUp, cause)
 	}
 	return e.end(plan.RolledBack, cause)
+}
+
+// emptyHanded is how a run ends of which nothing is to be taken back. A repair that has
+// stopped the active leaves it silent.
+func (e *execution) emptyHanded() plan.Outcome {
+	if e.plan.Kind == plan.KindRepair && e.prog.BegunAct(plan.ActStop) {
+		return plan.RolledBack
+	}
+	return plan.GivenUp
 }
 
 // mayTurn keeps a target on air that runs while the old active cannot even be looked

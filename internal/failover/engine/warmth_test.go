@@ -23,13 +23,15 @@ import (
 // warmHome was seeded: both stand-bys hold the network.
 func warmHome(t *testing.T) (*inmem.Home, *inmem.Stores) {
 	t.Helper()
-	h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
-	ended, err := controller(h, s).Seed(context.Background(), engine.Request{}, quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	completed(t, ended)
-	return h, s
+	return warmed.home(t, func() (*inmem.Home, *inmem.Stores) {
+		h, s := newHome("attic", "cellar", "shed"), inmem.NewStores()
+		ended, err := controller(h, s).Seed(context.Background(), engine.Request{}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, ended)
+		return h, s
+	})
 }
 
 var newcomer = engine.BridgeDevice{IEEE: lamp + 0x50, FriendlyName: "newcomer", Type: "EndDevice"}
@@ -201,6 +203,53 @@ func TestRefusedCaptureReachesNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stand-by that waits for days while a capture is refused may start at any time: its
+// reservation goes on above what the network has used.
+func TestRefusedCaptureKeepsTheReservation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		captured(t, c)
+		was := recordOf(t, s).Sticks["cellar"].Reserved
+		h.Host("attic").Edit("database.db", func(string) string { return "" })
+		for range 10 {
+			time.Sleep(12 * time.Hour)
+			got, err := c.Capture(context.Background(), engine.CaptureRequest{Live: true}, quiet)
+			if err != nil || got.Refused == 0 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+		}
+		r := recordOf(t, s)
+		is := r.Sticks["cellar"].Reserved
+		if is <= was || is < r.Odometer.Floor(time.Now()) {
+			t.Errorf("reserved %d, it was %d five days ago; the floor is %d", is, was, r.Odometer.Floor(time.Now()))
+		}
+		held, err := h.Host("cellar").Stick().Counters()
+		if err != nil || held.NWK < is {
+			t.Errorf("the stick holds %d, on record is %d, %v", held.NWK, is, err)
+		}
+		noViolations(t, h)
+	})
+}
+
+// A stick that never held the network cannot be made ready without the active, and that is
+// told before anything is stopped.
+func TestNoFailoverToAStickThatWasNeverLoaded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := newHome("attic", "cellar"), inmem.NewStores()
+		c := controller(h, s)
+		captured(t, c)
+		lost(h, false)
+		before := writes(h)
+		_, err := c.Failover(context.Background(), engine.Request{To: "cellar", Confirmed: "the owner has unplugged it"}, quiet)
+		var refused *network.RefusedError
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "never loaded") || len(*before) > 0 {
+			t.Fatalf("%v, %v", err, *before)
+		}
+		noViolations(t, h)
+	})
 }
 
 // A capture is worth having also when nobody can be given it.

@@ -39,6 +39,9 @@ type Node struct {
 	Stick *Stick `json:"stick,omitempty"`
 	// Silent is when its stick was proven in HOLD; zero when it was started since, or never.
 	Silent time.Time `json:"silent,omitzero"`
+	// Fenced is what silenced it other than its stick's own word, in words; "" when nothing
+	// did, or its stick was read in HOLD since.
+	Fenced string `json:"fenced,omitempty"`
 }
 
 // A Stick is what a stick said when it was asked.
@@ -89,7 +92,7 @@ type Radio struct {
 	DevicesAsked  time.Time `json:"devices_asked,omitzero"`
 	DevicesSilent time.Time `json:"devices_silent,omitzero"`
 	// StickAsked is when the stick was asked last, through Zigbee2MQTT, for something that it
-	// must answer itself, StickAnswered when it did so last, and StickSilent since when it does
+	// must answer itself, the coordinator check among it; StickAnswered when it did so last, and StickSilent since when it does
 	// not; zero when it has.
 	StickAsked    time.Time `json:"stick_asked,omitzero"`
 	StickAnswered time.Time `json:"stick_answered,omitzero"`
@@ -118,12 +121,13 @@ const (
 	ProcessGone           Kind = "process gone"                        // the host answers, Zigbee2MQTT does not run there
 	RadioDead             Kind = "process alive but radio dead"        // the stick does not answer a running Zigbee2MQTT
 	DongleMissing         Kind = "dongle missing"                      // the active's stick is not plugged in any more
-	HostLostBridgeOnline  Kind = "host unreachable but bridge online"  //
-	HostLostBridgeOffline Kind = "host unreachable and bridge offline" //
-	BrokerUnreachable     Kind = "broker unreachable"                  //
+	HostLostBridgeOnline  Kind = "host unreachable but bridge online"  // Zigbee works, it is our way to the host that does not
+	HostLostBridgeOffline Kind = "host unreachable and bridge offline" // neither the host nor Zigbee2MQTT answers
+	BrokerUnreachable     Kind = "broker unreachable"                  // nothing can be heard of Zigbee2MQTT
 	ControllerIsolated    Kind = "controller isolated"                 // nothing can be reached: it is us
 	ClockJumped           Kind = "clock jumped"                        // ages cannot be trusted yet
-	TwoActive             Kind = "two nodes active"                    //
+	TwoActive             Kind = "two nodes active"                    // Node is the one too many, "" when nobody can tell
+	OtherActive           Kind = "another node is active"              // Node serves, and another one is on record
 	NoneActive            Kind = "no node active"                      // every node was looked at, and nobody serves
 	StandbyNotReady       Kind = "stand-by not ready"                  // said by decide, which knows the reasons
 	ReturningExActive     Kind = "returning ex-active"                 // a node that was active once runs, or its stick is not silent
@@ -132,6 +136,13 @@ const (
 	NotKnown              Kind = "not known"                           // evidence is missing or contradicts itself
 	NothingOnRecord       Kind = "nothing on record"                   // no node was ever proven active
 )
+
+// Kinds are all of them.
+func Kinds() []Kind {
+	return []Kind{Healthy, Unproven, Starting, BridgeOffline, BridgeSilent, ProcessGone, RadioDead, DongleMissing,
+		HostLostBridgeOnline, HostLostBridgeOffline, BrokerUnreachable, ControllerIsolated, ClockJumped, TwoActive, OtherActive,
+		NoneActive, StandbyNotReady, ReturningExActive, LateLastWill, StrangerActive, NotKnown, NothingOnRecord}
+}
 
 // A Condition is one thing that is so, with the evidence for it.
 type Condition struct {

@@ -11,4 +11,6 @@ type FastStop struct {
 	Took     time.Duration `json:"took"`                // until process and stick were seen to be free
 	Killed   []Process     `json:"killed,omitempty"`
 	How      string        `json:"how"` // for people
+	// Seen is the look that the stop has ended with; nil when it was not to be had.
+	Seen *Observation `json:"-"`
 }

@@ -1,6 +1,9 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // StopNode plans to end Zigbee2MQTT on one node and to silence its stick. When that
 // node is the active one the home has no Zigbee until a node is started again; that is
@@ -22,13 +25,21 @@ func StopNode(network, node string, active bool, t Timing) Plan {
 // counters are raised above everything the network may have used.
 func StartNode(network, node string, others []string, t Timing) Plan {
 	p := Plan{Kind: KindStart, Network: network, From: node, To: node, Others: others}
+	p.startAsIs(t, append(slices.Clone(others), node)...)
+	return p
+}
+
+// startAsIs starts To, which is silent, with its own data on its own stick. Before that it
+// makes sure that the sticks of the nodes named are silent.
+func (p *Plan) startAsIs(t Timing, park ...string) {
+	node := p.To
 	p.add(Step{Act: ActReady, Node: node, Budget: lookBudget + copyBudget, Dark: true,
 		Title: fmt.Sprintf("see that nobody is active and %s could start", node),
 		Check: "every host was looked at; its data is whole, and that of the network it served"})
-	for _, n := range append(others, node) {
-		p.add(Step{Act: ActPark, Node: n, Budget: parkBudget, Dark: true,
-			Title: fmt.Sprintf("make sure the stick of %s is silent", n),
-			Check: "the stick says that it is silent (HOLD), and no program uses it"})
+	first := len(p.Steps)
+	p.park(park...)
+	for i := first; i < len(p.Steps); i++ {
+		p.Steps[i].Dark = true
 	}
 	p.add(Step{Act: ActKeepStick, Node: node, Budget: readBudget, Dark: true,
 		Title: fmt.Sprintf("keep what is on the stick of %s now", node),
@@ -41,5 +52,4 @@ func StartNode(network, node string, others []string, t Timing) Plan {
 	p.prove(node, "it is the network that is on the stick, a device answers, and it goes on running", t)
 	p.record(node)
 	p.enable(node)
-	return p
 }

@@ -21,6 +21,9 @@ const (
 	KindFailover   Kind = "failover"   // unplanned move: the node that was active is broken or gone
 	KindSeed       Kind = "seed"       // restart the active once, to read its stick whole
 	KindRestore    Kind = "restore"    // bring a kept generation back onto the active
+	KindRepair     Kind = "repair"     // restart the active in place, with its stick
+	KindReturn     Kind = "return"     // make a node that was active once a stand-by again
+	KindSilence    Kind = "silence"    // end a second active, the one on record goes on
 )
 
 // Moves says that the network has another active node afterwards.
@@ -54,6 +57,8 @@ const (
 	ActDead      Act = "dead"       // see that the node that was active cannot serve
 	ActYield     Act = "yield"      // let Zigbee2MQTT restore its own backup onto the stick
 	ActRewrite   Act = "rewrite"    // bring the stick to what a kept generation says
+	ActSurvey    Act = "survey"     // what the plan is for is still so
+	ActLearn     Act = "learn"      // what a second speaker has used
 )
 
 // A Step is one thing to do on one node.
@@ -66,6 +71,8 @@ type Step struct {
 	Undo   string        `json:"undo,omitempty"` // how it is taken back; "" when there is nothing to take back
 	Budget time.Duration `json:"budget"`
 	Dark   bool          `json:"dark,omitempty"` // the home has no Zigbee during this step
+	// IfBehind is done only when another stick has used higher counters than the active.
+	IfBehind bool `json:"if_behind,omitempty"`
 }
 
 // A Plan is an ordered list of steps for one network.
@@ -84,13 +91,23 @@ type Plan struct {
 	// Yield leaves it to Zigbee2MQTT to bring the network onto the target's stick, which
 	// cannot take a copy of the old stick's memory.
 	Yield bool `json:"yield,omitempty"`
+	// Rehearsal says that the move is practice: it is refused where a real one would only warn.
+	Rehearsal bool `json:"rehearsal,omitempty"`
+	// DespiteHold is a person's wish to act although the network is on hold.
+	DespiteHold bool `json:"despite_hold,omitempty"`
 	// Generation is what a sync or a failover brings to the target, and what a restore
 	// brings back; 0 for what the run captures itself.
 	Generation int `json:"generation,omitempty"`
 	// Confirmed is a person's word that the old stick is silent, and whose; "" without one.
-	Confirmed string    `json:"confirmed,omitempty"`
-	Created   time.Time `json:"created"`
-	Steps     []Step    `json:"steps"`
+	Confirmed string `json:"confirmed,omitempty"`
+	// Risk is that somebody wants a failover without proof that the old active is silent,
+	// in the words of decide.RiskWords; "" is strict.
+	Risk string `json:"risk,omitempty"`
+	// Broken is why the old active is left although its Zigbee2MQTT runs and answers; ""
+	// when it does not.
+	Broken  string    `json:"broken,omitempty"`
+	Created time.Time `json:"created"`
+	Steps   []Step    `json:"steps"`
 }
 
 // Timing bounds the waits of a plan.
@@ -130,6 +147,14 @@ func (p Plan) Standbys() []string {
 		return p.Others
 	}
 	return append([]string{p.To}, p.Others...)
+}
+
+// Source is the node whose data the plan brings to others.
+func (p Plan) Source() string {
+	if p.Kind == KindReturn {
+		return p.To
+	}
+	return p.From
 }
 
 func (p *Plan) add(s Step) {

@@ -16,6 +16,7 @@ const (
 	EventBegin      Event = "begin"       // the step is about to act
 	EventDone       Event = "done"        // Data is what was read back
 	EventFailed     Event = "failed"      // Note says why
+	EventRung       Event = "rung"        // one way to silence a node gave no proof; Note says which, and why
 	EventWalkBack   Event = "walk-back"   // Note says why
 	EventUndoBegin  Event = "undo-begin"  // the step is about to be taken back
 	EventUndone     Event = "undone"      // Data is what was read back
@@ -88,7 +89,7 @@ func (p Progress) After(e Entry) Progress {
 func (p *Progress) apply(e Entry) {
 	p.Last, p.Seq = e.At, e.Seq
 	switch e.Event {
-	case EventPlanned, EventFailed:
+	case EventPlanned, EventFailed, EventRung:
 	case EventBegin:
 		if !p.Begun[e.Step] {
 			p.Begun[e.Step], p.Since[e.Step] = true, e.At

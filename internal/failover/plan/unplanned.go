@@ -1,6 +1,17 @@
 package plan
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Budgets of the rungs on which a node is silenced.
+const (
+	ResetBudget  = parkBudget
+	UnplugBudget = 45 * time.Second
+	CutBudget    = 2 * time.Minute // one external fence with its confirmation
+)
 
 // Failover plans the move of a network away from a node that cannot serve any more.
 // What that node would do is left out: the target starts on the last good generation,
@@ -14,9 +25,9 @@ func Failover(network, from, to string, others []string, generation int, confirm
 		Title: fmt.Sprintf("see that %s cannot serve, and %s could", from, to),
 		Check: "every host that can be reached was looked at, and nobody serves the home"})
 	p.park(p.Standbys()...)
-	p.add(Step{Act: ActFence, Node: from, Budget: t.Stop + t.Settle + parkBudget, Dark: true,
+	p.add(Step{Act: ActFence, Node: from, Budget: t.Stop + t.Settle + ResetBudget + 3*UnplugBudget, Dark: true,
 		Title: fmt.Sprintf("make sure that the stick of %s is silent", from),
-		Check: "the stick says so itself (HOLD), or a person has given their word"})
+		Check: "the stick says so itself (HOLD), or it was taken off USB and is not heard, or a person has given their word"})
 	p.add(Step{Act: ActCopy, Node: to, Budget: copyBudget, Dark: true,
 		Title: fmt.Sprintf("put the last good generation into staging on %s", to),
 		Check: "every file was compared"})
@@ -30,6 +41,25 @@ func Failover(network, from, to string, others []string, generation int, confirm
 	p.record(to)
 	p.enable(to)
 	return p
+}
+
+// Climb names the fences that a failover may use, in their order, and gives the steps that
+// may need them the time.
+func (p *Plan) Climb(fences []string) {
+	if len(fences) == 0 {
+		return
+	}
+	for i := range p.Steps {
+		s := &p.Steps[i]
+		switch s.Act {
+		case ActFence:
+			s.Check = fmt.Sprintf("the stick says so itself (HOLD); or it was taken off USB and is not heard; or %s has cut its power, and says so; or a person has given their word",
+				strings.Join(fences, " or "))
+			s.Budget += time.Duration(len(fences)) * CutBudget
+		case ActStart:
+			s.Budget += time.Duration(len(fences)) * CutBudget
+		}
+	}
 }
 
 // Seed plans one announced restart of the active, in which its stick is read whole, so

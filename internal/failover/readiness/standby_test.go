@@ -120,10 +120,18 @@ func TestChecksThatFail(t *testing.T) {
 			"stick-answers", blocks, "no reply", "`dongle` of cellar", true},
 		{"may be on air", func(in *readiness.Input) { in.Views[1].Stick.Silent, in.Views[1].Stick.State = false, "COORDINATOR" },
 			"hold", warns, "COORDINATOR", "resets it first", true},
-		{"has another firmware", func(in *readiness.Input) { in.Views[1].Stick.Stick.Revision = 20240710 },
+		{"has another firmware, and holds the network", func(in *readiness.Input) { in.Views[1].Stick.Stick.Revision = 20240710 },
+			"firmware", notes, "it holds the network already", "flash revision 20250321", true},
+		{"has another firmware, and was about to be written", func(in *readiness.Input) {
+			in.Views[1].Stick.Stick.Revision = 20240710
+			half := in.Record.Sticks["cellar"]
+			half.Writing = true
+			in.Record.Sticks["cellar"] = half
+		}, "firmware", blocks, "of attic has firmware revision 20250321", "flash revision 20250321", false},
+		{"has another firmware", func(in *readiness.Input) { in.Views[1].Stick.Stick.Revision, in.Copies = 20240710, true },
 			"firmware", blocks, "of attic has firmware revision 20250321, that of cellar has 20240710", "flash revision 20250321", true},
 		{"has another firmware than the last copy, while nobody tells", func(in *readiness.Input) {
-			in.Bridge.Revision, in.Newest.Stick = 0, nvimage.Stick{Revision: 20240710}
+			in.Bridge.Revision, in.Newest.Stick, in.Copies = 0, nvimage.Stick{Revision: 20240710}, true
 		}, "firmware", blocks, "that of cellar has 20250321", "flash revision 20240710", true},
 
 		{"was loaded with another network", func(in *readiness.Input) {

@@ -43,10 +43,12 @@ func Warm(in Input, node string) (ok bool, why []string) {
 	return len(why) == 0, why
 }
 
-// knows says that it is on record what the stick of a node holds.
+// knows says that it is on record what the stick of a node holds. One that was about to be
+// written may hold half of it.
 func (in Input) knows(node string) bool {
 	_, known := in.Holds[node]
-	return known && in.Record.Sticks[node].Image != ""
+	on := in.Record.Sticks[node]
+	return known && on.Image != "" && !on.Writing
 }
 
 const unknownStick = "what its stick holds is not known: a move reads the active's stick first, while Zigbee rests"

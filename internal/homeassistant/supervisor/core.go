@@ -2,8 +2,11 @@ package supervisor
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"time"
 )
 
 // CoreConfig is how Home Assistant itself is set up.
@@ -31,6 +34,46 @@ func (c *Client) Notify(ctx context.Context, id, title, message string) error {
 // Dismiss takes a notification away; it does not matter whether there is one.
 func (c *Client) Dismiss(ctx context.Context, id string) error {
 	return c.do(ctx, dismiss(id), nil)
+}
+
+// An Entity is what Home Assistant says of one now.
+type Entity struct {
+	ID         string `json:"entity_id"`
+	State      string `json:"state"` // "unavailable" and "unknown" are no states of the thing
+	Attributes struct {
+		// AssumedState says that Home Assistant believes its own command: nobody tells it
+		// how the thing really is.
+		AssumedState bool   `json:"assumed_state"`
+		Unit         string `json:"unit_of_measurement"`
+	} `json:"attributes"`
+	Updated  time.Time `json:"last_updated"`  // state or attributes have changed
+	Reported time.Time `json:"last_reported"` // somebody has told it, perhaps the same; zero before 2024.8
+}
+
+// Told is when Home Assistant was told the state last.
+func (e Entity) Told() time.Time {
+	if e.Reported.After(e.Updated) {
+		return e.Reported
+	}
+	return e.Updated
+}
+
+// Entity asks for the state of an entity. It returns an *APIError with status 404 when
+// there is none of that id.
+func (c *Client) Entity(ctx context.Context, id string) (Entity, error) {
+	var e Entity
+	err := c.do(ctx, call{method: http.MethodGet, path: "/core/api/states/" + url.PathEscape(id), needs: needsCore}, &e)
+	return e, err
+}
+
+// Act calls an action of Home Assistant, as in "switch.turn_off", with an entity.
+func (c *Client) Act(ctx context.Context, action, entity string) error {
+	domain, name, ok := strings.Cut(action, ".")
+	if !ok {
+		return fmt.Errorf("%q is no action", action)
+	}
+	path := "/core/api/services/" + url.PathEscape(domain) + "/" + url.PathEscape(name)
+	return c.do(ctx, call{method: http.MethodPost, path: path, body: map[string]string{"entity_id": entity}, needs: needsCore}, nil)
 }
 
 func notify(id, title, message string) call {

@@ -27,6 +27,7 @@ const (
 	holderEvery = 20 * time.Millisecond // at all processes, which costs more
 	releaseTime = 5 * time.Second       // for port and directory to be free after a KILL
 	askTime     = time.Minute           // for the manager to answer
+	passing     = time.Second           // for who only passes by in the data directory to be gone
 )
 
 // End ends those who hold a.TTY and work on a.Data. Whatever it could not do is in the
@@ -48,6 +49,11 @@ type ending struct {
 
 func (e *ending) run(ctx context.Context) error {
 	found, users, err := e.look()
+	for until := e.begun.Add(passing); err == nil && len(found) == 0 && users > 0 && time.Now().Before(until); {
+		if err = pause(ctx, holderEvery); err == nil {
+			found, users, err = e.look()
+		}
+	}
 	if err != nil {
 		return err
 	}

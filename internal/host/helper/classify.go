@@ -56,6 +56,8 @@ func exitOfType(err error) helperapi.Exit {
 	switch {
 	case is[*port.BusyError](err), is[*durable.LockedError](err):
 		return helperapi.ExitBusy
+	case is[*port.NotAloneError](err):
+		return helperapi.ExitRefused
 	case is[*nvimage.MisfitError](err):
 		return helperapi.ExitMisfit
 	case is[*znp.StatusError](err), is[*znp.RPCError](err), is[net.Error](err), is[*fs.PathError](err), is[unix.Errno](err):

@@ -84,6 +84,22 @@ func sayPatch(w io.Writer, port string, r helperapi.PatchResult) {
 	fmt.Fprintf(w, "%s: %d items written and read back, %d deleted; state %s\n", port, r.Written, r.Deleted, stateInWords(r.State))
 }
 
+func sayAway(w io.Writer, r helperapi.AwayResult) {
+	words := "given back to this host"
+	if r.Away {
+		words = "away: nothing on this host can use it. It may have power still"
+	}
+	fmt.Fprintf(w, "USB device %s (%s) is %s\n", r.Device, usbInWords(r.USB), words)
+}
+
+func sayHeard(w io.Writer, r helperapi.HeardResult) {
+	who := "no coordinator of the network answers"
+	if r.Coordinator {
+		who = "a coordinator of the network is on air"
+	}
+	fmt.Fprintf(w, "%s; %d of its routers do, and %d beacons of other networks came\n", who, len(r.Neighbours), r.Others)
+}
+
 func sayVerify(w io.Writer, r helperapi.VerifyResult) {
 	if r.Equal {
 		fmt.Fprintln(w, "the stick holds the image")

@@ -35,6 +35,9 @@ func verbs() []verb {
 		{helperapi.VerbVerify, "IMAGE PORT", "compare a stick with an image", false, runVerify, ""},
 		{helperapi.VerbReset, "PORT", "reset the stick; its radio is silent afterwards", true, runReset, ""},
 		{helperapi.VerbPark, "PORT", "prove the stick silent, resetting it only if need be", true, runPark, ""},
+		{helperapi.VerbUnplug, "PORT", "take the stick's USB device away from this host", true, runUnplug, ""},
+		{helperapi.VerbReplug, "PORT", "give it back", true, runReplug, ""},
+		{helperapi.VerbListen, "PORT --channel N --ext-pan-id ID", "have a parked stick ask who is on air in a network", true, runListen, ""},
 		{helperapi.VerbProbe, "[--tty PORT] [--data DIR]", "see who uses port and data directory, touching neither", false, runProbe, ""},
 		{helperapi.VerbEnd, "--tty PORT --data DIR [--ask LINE]", "end Zigbee2MQTT as soon as it has saved", true, runEnd, ""},
 		{helperapi.VerbManifest, "DIR", "list and hash a directory that may be in use", false, runManifest, ""},
@@ -54,7 +57,7 @@ func findVerb(name string) (verb, bool) {
 }
 
 // byMachine are the verbs that a person hardly needs.
-var byMachine = []string{helperapi.VerbEnd, helperapi.VerbManifest, helperapi.VerbPatch, helperapi.VerbPromote, helperapi.VerbProbe, helperapi.VerbSFTP}
+var byMachine = []string{helperapi.VerbEnd, helperapi.VerbListen, helperapi.VerbManifest, helperapi.VerbPatch, helperapi.VerbPromote, helperapi.VerbProbe, helperapi.VerbReplug, helperapi.VerbSFTP, helperapi.VerbUnplug}
 
 func list(w io.Writer, machine bool) {
 	for _, v := range verbs() {

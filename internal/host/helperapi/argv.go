@@ -3,6 +3,8 @@ package helperapi
 import (
 	"strconv"
 	"time"
+
+	"z2mha/internal/dongle/zigbee"
 )
 
 // The helper's verbs.
@@ -14,6 +16,9 @@ const (
 	VerbVerify   = "verify"
 	VerbReset    = "reset"
 	VerbPark     = "park"
+	VerbUnplug   = "unplug"
+	VerbReplug   = "replug"
+	VerbListen   = "listen"
 	VerbProbe    = "probe"
 	VerbEnd      = "end"
 	VerbManifest = "manifest"
@@ -120,6 +125,37 @@ func (a SilenceArgs) ParkArgv() []string { return a.argv(VerbPark) }
 
 func (a SilenceArgs) argv(verb string) []string {
 	return new(argv).verb(verb, a.Port).value("--run", a.Run).value("--state", a.State).words
+}
+
+// AwayArgs are those of unplug and replug. Keep is where the helper notes which USB device
+// it was, for as long as that is away: then no port leads to it.
+type AwayArgs struct {
+	Port string
+	Keep string // directory, "" for the default
+}
+
+// UnplugArgv takes the stick's USB device away.
+func (a AwayArgs) UnplugArgv() []string { return a.argv(VerbUnplug) }
+
+// ReplugArgv gives it back.
+func (a AwayArgs) ReplugArgv() []string { return a.argv(VerbReplug) }
+
+func (a AwayArgs) argv(verb string) []string {
+	return new(argv).verb(verb, a.Port).value("--keep", a.Keep).words
+}
+
+// ListenArgs asks a parked stick who is on air in a network.
+type ListenArgs struct {
+	Port     string
+	Channel  zigbee.Channel
+	ExtPanID zigbee.ExtPanID
+}
+
+// Argv returns the command line.
+func (a ListenArgs) Argv() []string {
+	return new(argv).verb(VerbListen, a.Port).
+		value("--channel", strconv.Itoa(int(a.Channel))).
+		value("--ext-pan-id", a.ExtPanID.String()).words
 }
 
 // ProbeArgs says what to look at; every field may be empty.

@@ -165,3 +165,18 @@ type Silence struct {
 type ResetResult struct {
 	Silence Silence `json:"silence"`
 }
+
+// AwayResult is the answer of unplug and of replug.
+type AwayResult struct {
+	Device string `json:"device"` // on the bus: "1-1.4"
+	USB    USB    `json:"usb"`
+	Away   bool   `json:"away"` // read back: the host leaves it alone, and its tty is gone
+}
+
+// HeardResult is the answer of listen.
+type HeardResult struct {
+	Coordinator bool             `json:"coordinator"` // 0x0000 of the network answered
+	Neighbours  []zigbee.NwkAddr `json:"neighbours,omitempty"`
+	Others      int              `json:"others,omitempty"` // beacons of other networks
+	State       string           `json:"state"`            // HOLD, read back at the end
+}

@@ -98,6 +98,7 @@ func (n *Node) forget(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
+	n.forgetTold()
 	cmd.Timeout = n.cfg.Timeouts.Service
 	_, err := n.conn.Run(ctx, cmd)
 	return err
@@ -154,7 +155,7 @@ func (n *Node) StartService(ctx context.Context) error {
 
 // clearStale makes the manager forget a state that no process bears out.
 func (n *Node) clearStale(ctx context.Context) error {
-	told, err := n.askService(ctx)
+	told, err := n.recentlyTold(ctx)
 	if err == nil && told.Enabled == service.Masked {
 		told, err = n.unmask(ctx)
 	}
@@ -187,6 +188,7 @@ func (n *Node) unmask(ctx context.Context) (service.Report, error) {
 }
 
 func (n *Node) ask(ctx context.Context, verb service.Verb, cmd remote.Command) error {
+	n.forgetTold()
 	cmd.Timeout = n.cfg.Timeouts.Service
 	out, err := n.conn.Run(ctx, cmd)
 	if err != nil {

@@ -26,14 +26,16 @@ func (n *Node) StopFast(ctx context.Context, budget time.Duration) (network.Fast
 }
 
 func (n *Node) stopFast(ctx context.Context, budget time.Duration) (network.FastStop, error) {
+	n.forgetTold()
 	r, err := callAgain[helperapi.EndResult](ctx, n, n.endCall(newRun("end"), budget))
 	stop := network.FastStop{
 		Saved: r.Saved, SaveTook: time.Duration(r.SaveMS) * time.Millisecond,
 		Killed: processes(r.Killed), How: howEnded(r),
 	}
 	if err == nil && (r.Gone || len(r.Killed) > 0) {
-		o, err := n.observe(ctx, "")
+		o, err := n.pastTheBrief(ctx)
 		if err == nil && o.Stopped() {
+			stop.Seen = &o
 			return stop, nil
 		}
 		if err == nil {
@@ -49,6 +51,26 @@ func (n *Node) stopFast(ctx context.Context, budget time.Duration) (network.Fast
 	}
 	stop.How += "; waited for the normal stop"
 	return stop, n.stopSlowly(ctx)
+}
+
+// brief is how long somebody may still use the data directory who only passes by, such as
+// a program of the service manager's that is about to end.
+const brief = time.Second
+
+// pastTheBrief looks until nobody uses stick and data, or one who does has stayed.
+func (n *Node) pastTheBrief(ctx context.Context) (network.Observation, error) {
+	until := time.Now().Add(brief)
+	for {
+		o, err := n.observe(ctx, "")
+		if err != nil || len(o.DataHolders) == 0 || len(o.TTYHolders) > 0 || time.Now().After(until) {
+			return o, err
+		}
+		select {
+		case <-ctx.Done():
+			return o, nil
+		case <-time.After(brief / 10):
+		}
+	}
 }
 
 // stopSlowly is the stop that keeps everything, and a look.

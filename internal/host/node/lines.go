@@ -31,11 +31,13 @@ const (
 	hashWord     = "HASH"
 	portWord     = "PORT"
 	pidWord      = "PID"
+	channelWord  = "CHANNEL"
+	networkWord  = "ID"
 )
 
 // Explain lists the command lines that op runs, in order, besides those that put
-// the helper in place when a connection is new. RUN, REVISION, HASH, PORT and
-// PID stand for what only the act knows.
+// the helper in place when a connection is new. RUN, REVISION, HASH, PORT,
+// PID, CHANNEL and ID stand for what only the act knows.
 func (n *Node) Explain(op engine.Op) []string {
 	switch op {
 	case engine.OpObserve:
@@ -53,7 +55,7 @@ func (n *Node) Explain(op engine.Op) []string {
 		}
 		return n.lines(c)
 	case engine.OpInspect, engine.OpPark, engine.OpReset, engine.OpReadStick, engine.OpReadKnown,
-		engine.OpLoadStick, engine.OpPatchStick:
+		engine.OpLoadStick, engine.OpPatchStick, engine.OpUnplug, engine.OpReplug, engine.OpListen:
 		return n.stick.explain(op)
 	case engine.OpKeepOdometer, engine.OpOdometer:
 		return n.lines(n.filesCommand(op == engine.OpOdometer))

@@ -22,6 +22,7 @@ import (
 	"z2mha/internal/host/helperbin"
 	"z2mha/internal/host/remote"
 	"z2mha/internal/host/service"
+	"z2mha/internal/z2m"
 )
 
 // DefaultHelperDir is where the helper lies on a host that names no other place.
@@ -72,6 +73,7 @@ type Node struct {
 
 	mu        sync.Mutex // guards the fields below
 	staged    staged
+	told      told
 	begun     begun
 	ownBroker string // host:port, as this node's own configuration.yaml says; "" not known
 	reached   reached
@@ -82,6 +84,22 @@ type Node struct {
 type staged struct {
 	hash  string   // helperapi.HashFiles
 	local []string // patterns of entries that stay with the host, besides those of local
+
+	files         []helperapi.File
+	configuration string             // SHA-256 of the one whose port was looked at
+	disk          *helperapi.DataDir // when it was looked at; nil when that was not told
+	looked        time.Time          // at port and disk
+}
+
+// stagedStays is how long port and disk are taken for what they were. What is staged is
+// read back whole in any case.
+const stagedStays = 2 * time.Minute
+
+// still says that nothing has to be looked at before want is brought: the same program
+// has just staged the same configuration here.
+func (s staged) still(want map[string]wanted, now time.Time) bool {
+	age := now.Sub(s.looked)
+	return s.hash != "" && s.configuration == want[z2m.ConfigurationFile].SHA256 && age >= 0 && age < stagedStays
 }
 
 func (n *Node) setStaged(s staged) {

@@ -82,7 +82,42 @@ func (n *Node) askService(ctx context.Context) (service.Report, error) {
 	if err != nil {
 		return service.Report{}, err
 	}
-	return n.service.Report(out), nil
+	return n.toldNow(n.service.Report(out)), nil
+}
+
+// toldStays is how long the word of a service manager is taken when it is about to be
+// asked for something anyway.
+const toldStays = 2 * time.Second
+
+// told is what a service manager said, and when.
+type told struct {
+	service.Report
+	at time.Time
+}
+
+func (n *Node) toldNow(r service.Report) service.Report {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = told{r, time.Now()}
+	return r
+}
+
+// forgetTold is for what changes the manager's mind.
+func (n *Node) forgetTold() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.told = told{}
+}
+
+// recentlyTold is askService, unless that was just done.
+func (n *Node) recentlyTold(ctx context.Context) (service.Report, error) {
+	n.mu.Lock()
+	last := n.told
+	n.mu.Unlock()
+	if age := time.Since(last.at); age >= 0 && age < toldStays {
+		return last.Report, nil
+	}
+	return n.askService(ctx)
 }
 
 // probe is the helper's look at the host.

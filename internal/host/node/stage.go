@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -65,22 +66,32 @@ func (s *staging) run(ctx context.Context, g generation.Generation) (network.Sta
 	if err != nil {
 		return s.report, err
 	}
-	have, r, err := s.look(ctx, want)
+	known := s.n.getStaged()
+	s.n.setStaged(staged{})
+	if known.still(want, time.Now()) && s.bringAll(ctx, want, known) == nil {
+		return s.report, nil
+	}
+	known, err = s.look(ctx, want)
 	if err != nil {
 		return s.report, err
 	}
-	s.n.setStaged(staged{})
-	if err := s.bring(want, have.Files, r.Staging); err != nil {
-		return s.report, err
+	return s.report, s.bringAll(ctx, want, known)
+}
+
+// bringAll brings what differs from what is there, and reads all of it back.
+func (s *staging) bringAll(ctx context.Context, want map[string]wanted, there staged) error {
+	if err := s.bring(want, there.files, there.disk); err != nil {
+		return err
 	}
-	return s.report, s.verify(ctx, want)
+	return s.verify(ctx, want, there)
 }
 
 // look checks the port and lists what is staged, at the same time.
-func (s *staging) look(ctx context.Context, want map[string]wanted) (have helperapi.ManifestResult, r helperapi.ProbeResult, err error) {
+func (s *staging) look(ctx context.Context, want map[string]wanted) (staged, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var listing sync.WaitGroup
+	var have helperapi.ManifestResult
 	var errList error
 	listing.Go(func() {
 		if errList = s.files.MkdirAll(s.n.cfg.Staging); errList != nil {
@@ -89,11 +100,12 @@ func (s *staging) look(ctx context.Context, want map[string]wanted) (have helper
 		}
 		have, errList = s.n.listStaged(ctx, s.local)
 	})
-	if r, err = s.checkPort(ctx, want); err != nil {
+	r, err := s.checkPort(ctx, want)
+	if err != nil {
 		cancel()
 	}
 	listing.Wait()
-	return have, r, cmp.Or(err, errList)
+	return staged{files: have.Files, disk: r.Staging, looked: time.Now()}, cmp.Or(err, errList)
 }
 
 // want is the generation with this node's own configuration in it.
@@ -267,7 +279,7 @@ func (s *staging) explain(name string, err error) error {
 }
 
 // verify reads the staging directory back.
-func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
+func (s *staging) verify(ctx context.Context, want map[string]wanted, there staged) error {
 	got, err := s.n.listStaged(ctx, s.local)
 	if err != nil {
 		return err
@@ -279,6 +291,7 @@ func (s *staging) verify(ctx context.Context, want map[string]wanted) error {
 	if differ := append(changes(files, got.Files), got.Changing...); len(differ) > 0 {
 		return fmt.Errorf("%s does not hold what was sent: %s; sync again", s.n.cfg.Staging, strings.Join(differ, ", "))
 	}
-	s.n.setStaged(staged{hash: helperapi.HashFiles(got.Files), local: s.local})
+	s.n.setStaged(staged{hash: helperapi.HashFiles(got.Files), local: s.local, files: got.Files, disk: there.disk,
+		configuration: want[z2m.ConfigurationFile].SHA256, looked: there.looked})
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/host/helperapi"
@@ -23,6 +24,9 @@ type stick interface {
 	read(context.Context, *nvimage.Image, engine.Progress) (network.StickImage, error) // nil: nothing is known
 	load(context.Context, network.StickLoad, engine.Progress) (network.LoadReport, error)
 	patch(context.Context, network.StickPatch, engine.Progress) (network.PatchReport, error)
+	unplug(context.Context) (network.Unplugged, error)
+	replug(context.Context) error
+	listen(context.Context, zigbee.Identity) (network.Heard, error)
 	explain(engine.Op) []string
 }
 
@@ -145,6 +149,12 @@ func (s hostStick) explain(op engine.Op) []string {
 		return n.lines(n.ofHelper(n.parkCall(runWord)))
 	case engine.OpReset:
 		return n.lines(n.ofHelper(n.resetCall(runWord)))
+	case engine.OpUnplug:
+		return n.lines(n.ofHelper(n.unplugCall()))
+	case engine.OpReplug:
+		return n.lines(n.ofHelper(n.replugCall()))
+	case engine.OpListen:
+		return n.explainListen()
 	case engine.OpReadStick:
 		return n.lines(n.ofHelper(n.readCall()))
 	case engine.OpReadKnown:

@@ -9,6 +9,7 @@ import (
 	"z2mha/internal/failover/clues"
 	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/readiness"
 	"z2mha/internal/z2m/bridge"
 )
 
@@ -36,6 +37,8 @@ func TestMuteStick(t *testing.T) {
 	var notes clues.Notes
 	began := time.Now()
 	input := func() health.Input {
+		p := []network.Process{{PID: h.Attic.PID(), Command: "zigbee2mqtt"}}
+		notes.Saw(readiness.View{Name: "attic", Observed: &network.Observation{Node: "attic", At: time.Now(), TTYPresent: true, TTYHolders: p, DataHolders: p}}, time.Now())
 		return notes.Input(clues.Now{At: time.Now(), Network: "home", Nodes: []string{"attic"}, Record: network.Record{Active: "attic"},
 			Signs: b.Signs(), Controller: health.Controller{Started: began.Add(-time.Hour)}})
 	}

@@ -48,7 +48,8 @@ func (b bridge) State(context.Context) (engine.BridgeState, error) {
 
 // Refresh answers for the host that runs, in the name its data carries.
 func (b bridge) Refresh(ctx context.Context) (info engine.BridgeInfo, err error) {
-	err = b.with(ctx, "refresh", func(x *Host) error {
+	err = b.with(ctx, "refresh", func(*Host) error {
+		x := b.h.answersLocked()
 		id, err := x.nv.Identity()
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ package inmem
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,7 @@ type Home struct {
 	fault      func(op string) error
 	watchers   []*watcher
 	signs      signs
+	answered   int // how often somebody said who it is
 
 	// Devices is what Zigbee2MQTT tells of, Deaf the ones that no longer answer.
 	Devices []engine.BridgeDevice
@@ -63,6 +65,21 @@ func New(img *nvimage.Image, stick nvimage.Stick, blank func(i int) *nvimage.Ima
 	defer h.mu.Unlock()
 	h.hosts[0].startLocked()
 	return h
+}
+
+// Clone is a home that shares nothing with h, with the same past. Nobody watches it, and no
+// fault is put in. It lives at the time at which it was made, or later.
+func (h *Home) Clone() *Home {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
+		violations: slices.Clone(h.violations), answered: h.answered,
+		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
+	for _, x := range h.hosts {
+		c.hosts = append(c.hosts, x.clone(c))
+	}
+	c.signs = h.signs.clone(c)
+	return c
 }
 
 // Host returns the host of that name; it panics when there is none.
@@ -155,7 +172,7 @@ func (h *Home) PowerCut() {
 func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
-		x.running = false
+		x.running, x.unplugged = false, x.pulled
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
@@ -213,6 +230,18 @@ func (h *Home) speakerLocked() *Host {
 	}
 	h.signs.note(out, time.Now())
 	return out
+}
+
+// answersLocked is who answers over MQTT: of several that run, one after the other.
+func (h *Home) answersLocked() *Host {
+	var running []*Host
+	for _, x := range h.hosts {
+		if x.running {
+			running = append(running, x)
+		}
+	}
+	h.answered++
+	return running[h.answered%len(running)]
 }
 
 func (h *Home) failLocked(op string) error {

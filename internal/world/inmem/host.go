@@ -45,6 +45,11 @@ type Host struct {
 	waits    bool          // Zigbee2MQTT was started on a mute stick and gives up soon
 	mute     bool          // the stick answers nobody, and its radio goes on
 
+	unplugged bool // the stick's USB device is away
+	pulled    bool // and so is its power, since a person has pulled it
+	noUSB     bool // the stick is not on USB
+	farAway   bool // the stick hears nobody
+
 	nv      *nvimage.Image
 	onAir   bool
 	counter zigbee.FrameCounter
@@ -67,6 +72,14 @@ type Host struct {
 }
 
 var _ engine.Node = (*Host)(nil)
+
+func (x *Host) clone(home *Home) *Host {
+	y := *x
+	y.home, y.nv = home, x.nv.Clone()
+	y.atBoot, y.links, y.loads, y.odometers = maps.Clone(x.atBoot), maps.Clone(x.links), maps.Clone(x.loads), maps.Clone(x.odometers)
+	y.data, y.staging, y.previous = maps.Clone(x.data), maps.Clone(x.staging), maps.Clone(x.previous)
+	return &y
+}
 
 // Name is the node's name.
 func (x *Host) Name() string { return x.name }
@@ -131,7 +144,7 @@ func (x *Host) PowerOff() {
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
 func (x *Host) PowerOn() {
 	x.locked(func() {
-		x.off = false
+		x.off, x.unplugged = false, x.pulled
 		if x.boot == "yes" {
 			x.startLocked()
 		}
@@ -159,6 +172,12 @@ func (x *Host) SetRunning(yes bool) {
 			x.running = false
 		}
 	})
+}
+
+// Running says that Zigbee2MQTT runs here.
+func (x *Host) Running() (yes bool) {
+	x.locked(func() { yes = x.running })
+	return yes
 }
 
 // Data is a copy of the data directory.
@@ -252,8 +271,8 @@ const startWait = 20 * time.Second
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off {
-		return
+	if x.running || x.off || x.unplugged {
+		return // Zigbee2MQTT ends when it finds no stick
 	}
 	x.running = true
 	if x.dieWait > 0 {
@@ -301,7 +320,7 @@ func (x *Host) resetLocked() {
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
-		TTYPresent: true, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		TTYPresent: !x.unplugged, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning

@@ -163,6 +163,9 @@ func (x *Host) stickOp(ctx context.Context, op engine.Op, f func() error) error 
 		if time.Now().Before(x.ours) {
 			return errHelper
 		}
+		if x.unplugged {
+			return errNoTTY
+		}
 		if x.mute {
 			return errMute
 		}

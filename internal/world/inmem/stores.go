@@ -23,7 +23,7 @@ import (
 type Stores struct {
 	mu      sync.Mutex
 	runs    map[string][]string
-	lines   map[string][][]byte
+	lines   map[string][]plan.Entry
 	blobs   map[string][]byte
 	gens    map[string][]generation.Generation
 	records map[string][]byte
@@ -35,7 +35,7 @@ type Stores struct {
 
 // NewStores returns an empty disk.
 func NewStores() *Stores {
-	return &Stores{runs: map[string][]string{}, lines: map[string][][]byte{}, blobs: map[string][]byte{},
+	return &Stores{runs: map[string][]string{}, lines: map[string][]plan.Entry{}, blobs: map[string][]byte{},
 		gens: map[string][]generation.Generation{}, records: map[string][]byte{}}
 }
 
@@ -105,27 +105,16 @@ func (j journal) Runs(net string) ([]string, error) {
 func (j journal) Load(net, id string) ([]plan.Entry, error) {
 	j.s.mu.Lock()
 	defer j.s.mu.Unlock()
-	var out []plan.Entry
-	for _, line := range j.s.lines[net+"/"+id] {
-		var e plan.Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return nil, err
-		}
-		out = append(out, e)
-	}
-	return out, nil
+	return slices.Clone(j.s.lines[net+"/"+id]), nil
 }
 
 func (r run) Append(e plan.Entry) error {
 	if err := r.asked("before", e); err != nil {
 		return err
 	}
-	line, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
+	e.At = e.At.Round(0) // a line on disk has no monotonic clock
 	r.s.mu.Lock()
-	r.s.lines[r.key] = append(r.s.lines[r.key], line)
+	r.s.lines[r.key] = append(r.s.lines[r.key], e)
 	r.s.mu.Unlock()
 	return r.asked("after", e)
 }
