@@ -233,7 +233,7 @@ func (l *ladder) unplug(ctx context.Context) (proof, error) {
 	if l.lost {
 		return proof{}, errors.New("its host does not answer")
 	}
-	u, err := l.x.Unplug(ctx)
+	u, err := l.e.takeOff(ctx, l.x)
 	if err != nil {
 		return proof{}, err
 	}
