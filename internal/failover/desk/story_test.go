@@ -93,7 +93,7 @@ func (o *story) open() {
 	held := holds.New(filepath.Join(o.dir, "holds"), durable.Disk{})
 	kept := events.New(filepath.Join(o.dir, "events"), durable.Disk{}, slog.New(slog.DiscardHandler))
 	c := engine.New(engine.Parts{
-		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming(), Fences: o.fences}},
+		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming(), Fences: o.fences, Policy: o.policy.Policy}},
 		Journal:  o.s.Journal(), Shelf: o.s.Shelf(), Memory: o.s.Memory(), Held: held.Held, Log: slog.New(slog.DiscardHandler),
 	})
 	o.Desk = desk.New(desk.Parts{Engine: c, History: o.s.Journal(), Events: kept, Holds: held, Log: slog.New(slog.DiscardHandler),

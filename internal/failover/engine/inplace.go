@@ -183,7 +183,7 @@ func mayQuiet(ctx context.Context, n *Network, in readiness.Input, node string, 
 		case v.Name == in.Recorded && !o.Active():
 			return refuse(fmt.Sprintf("%s is the active node on record and does not serve the home", v.Name),
 				fmt.Sprintf("bring %s back first, or let a stand-by take over", v.Name))
-		case v.Name == node && !o.TTYPresent && kind != plan.KindSilence: // whose ladder may cut its power
+		case v.Name == node && !o.TTYPresent && kind != plan.KindSilence && in.Record.Off[node].IsZero(): // whose ladder may cut its power
 			return refuse(stickElsewhere(node), "plug it in, so that it can be proven silent")
 		case v.Name == node && kind == plan.KindSilence && !o.Runs() && v.Stick != nil && v.Stick.Silent && !in.Record.Spoken[node]:
 			return refuse(fmt.Sprintf("%s is silent already: its stick says %s", node, v.Stick.State), "there is nothing to do")

@@ -99,7 +99,7 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 		began := time.Now()
 		p, err := l.tryOne(ctx, r)
 		if err == nil {
-			return append(l.failed, p.saw...), l.proven(p)
+			return p.saw, l.proven(p)
 		}
 		if errors.Is(err, errNoSuchRung) {
 			continue
@@ -233,7 +233,7 @@ func (l *ladder) unplug(ctx context.Context) (proof, error) {
 	if l.lost {
 		return proof{}, errors.New("its host does not answer")
 	}
-	u, err := l.x.Unplug(ctx)
+	u, err := l.e.takeOff(ctx, l.x)
 	if err != nil {
 		return proof{}, err
 	}
@@ -331,7 +331,7 @@ func (e *execution) stillFenced(ctx context.Context, x Node, why error) (string,
 	f := e.facts.Fenced
 	if f == nil {
 		saw, err := e.climbFar(ctx, e.startStep(), x, why)
-		return strings.Join(saw, "; "), err
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, strings.Join(saw, "; ")), err
 	}
 	if f.Rung != network.ByRisk && !unseen(why) {
 		if err := goneFrom(ctx, x); err != nil {

@@ -538,3 +538,55 @@ func TestUnpluggedStickIsFencedAgain(t *testing.T) {
 		remembered(t, s, network.ByUnplug)
 	})
 }
+
+// What was taken off its bus is given back: at once when it was in vain, and when the node
+// is to be a stand-by again when it was proof.
+func TestWhatWasTakenOffIsGivenBack(t *testing.T) {
+	there := func(t *testing.T, h *inmem.Home) bool {
+		o, err := h.Host("attic").Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.TTYPresent
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		captured(t, c)
+		h.Host("attic").SetMute(true) // and on air: whoever listens hears it
+		e, err := c.Failover(t.Context(), engine.Request{To: "cellar", Broken: "its stick does not answer"}, quiet)
+		if err != nil || e.Outcome == plan.Completed {
+			t.Fatalf("%s, %v", e.Outcome, err)
+		}
+		if !there(t, h) || len(recordOf(t, s).Off) > 0 {
+			t.Errorf("taken off in vain, and not given back: %v", recordOf(t, s).Off)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		captured(t, c)
+		attic := h.Host("attic")
+		attic.SetRunning(false)
+		attic.PowerCycleStick() // silent, and mute
+		attic.SetMute(true)
+		e, err := c.Failover(t.Context(), engine.Request{To: "cellar"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		if there(t, h) || recordOf(t, s).Off["attic"].IsZero() {
+			t.Fatalf("it was not taken off: %v", recordOf(t, s).Off)
+		}
+		attic.SetMute(false)
+		e, err = c.Return(t.Context(), engine.Request{To: "attic"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		if !there(t, h) || len(recordOf(t, s).Off) > 0 {
+			t.Errorf("it is a stand-by without a stick: %v", recordOf(t, s).Off)
+		}
+		settled(t, h, "cellar")
+	})
+}

@@ -216,6 +216,10 @@ func speakers(r *network.Record, views []readiness.View) (news bool) {
 			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
 			news = news || spoke || beside
 		}
+		if at, off := r.Off[v.Name]; off && v.Observed != nil && v.Observed.TTYPresent && v.Observed.At.After(at.Add(plugBudget)) {
+			delete(r.Off, v.Name) // somebody has plugged it in, or the host was started anew
+			news = true
+		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
 			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it
 			news = true
