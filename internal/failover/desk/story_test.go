@@ -509,3 +509,24 @@ func TestARehearsalAtNight(t *testing.T) {
 		}
 	})
 }
+
+// What a person has stopped stays stopped, over a restart too, until somebody starts it.
+func TestWhatIsStoppedOnPurposeStaysStopped(t *testing.T) {
+	tell(t, pair, plain, func(t *testing.T, o *story) {
+		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Stop, To: "attic", By: "Owner"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		o.stays(30 * time.Minute)
+		o.restart()
+		o.stays(30 * time.Minute)
+		if d := o.network().Decision; d.Action != decide.Nothing || !strings.Contains(d.Reasons[0], "stopped on purpose: by Owner on ") {
+			t.Errorf("decided %+v", d)
+		}
+		o.h.Host("attic").SetRunning(true) // by hand
+		o.sins = len(o.h.Violations())     // its counters were nobody's care
+		time.Sleep(2 * time.Minute)
+		o.h.Host("attic").SetRunning(false)
+		o.serves("attic", 3*time.Minute)
+	})
+}

@@ -67,9 +67,13 @@ func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
 	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if f.lookErr != nil {
+		f.watch.decision = nil // nobody knows whether it still holds
+	}
 	if !d.open || f.closed || f.sight.at.IsZero() || f.lookErr != nil || f.job != nil {
 		return decide.Input{}, false
 	}
+	f.notStopped()
 	return decide.Input{
 		Health:   d.input(f, signs, now),
 		Policy:   f.watch.policy.Policy,
