@@ -65,7 +65,7 @@ func TestEveryOptionIsDocumented(t *testing.T) {
 }
 
 func TestEveryKeyOfTheConfigurationIsDocumented(t *testing.T) {
-	keys := found(t, "internal/config", regexp.MustCompile(`(?:(?:read|need|secret|password)\(s, |field\()"([a-z_]+)"`))
+	keys := found(t, "internal/config", regexp.MustCompile(`(?:(?:read|need|secret|password|several)\(s, |field\()"([a-z_]+)"`))
 	if len(keys) < 40 {
 		t.Fatalf("only %d keys were found in the source", len(keys))
 	}

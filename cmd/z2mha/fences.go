@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 
 	"z2mha/internal/config"
 	"z2mha/internal/failover/engine"
@@ -18,6 +19,9 @@ func (a *app) openFences(ctx context.Context, n config.Network, log *slog.Logger
 	out := map[string][]engine.Fence{}
 	for _, x := range n.Nodes {
 		for _, f := range x.Fences {
+			if f.Kind == config.FencePerson {
+				continue
+			}
 			d, err := a.device(ctx, f, log)
 			if err != nil {
 				return nil, fmt.Errorf("fence of %s: %w", x.Name, err)
@@ -26,6 +30,15 @@ func (a *app) openFences(ctx context.Context, n config.Network, log *slog.Logger
 		}
 	}
 	return out, nil
+}
+
+// byPerson are the nodes of which it was accepted that only a person can cut their power.
+func byPerson(n config.Network) map[string]bool {
+	out := map[string]bool{}
+	for _, x := range n.Nodes {
+		out[x.Name] = slices.ContainsFunc(x.Fences, func(f config.Fence) bool { return f.Kind == config.FencePerson })
+	}
+	return out
 }
 
 func (a *app) device(ctx context.Context, f config.Fence, log *slog.Logger) (fence.Device, error) {

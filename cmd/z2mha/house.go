@@ -14,6 +14,7 @@ import (
 	"z2mha/internal/bus"
 	"z2mha/internal/config"
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/discovery"
@@ -24,6 +25,7 @@ import (
 	"z2mha/internal/storage/holds"
 	"z2mha/internal/storage/journal"
 	"z2mha/internal/storage/memory"
+	"z2mha/internal/storage/notes"
 	"z2mha/internal/version"
 )
 
@@ -71,6 +73,7 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	h.desk = desk.New(desk.Parts{
 		Engine: h.app.controller, History: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Events: kept, Holds: holds.New(filepath.Join(cfg.State, "holds"), disk), Nodes: nodesOf(cfg), Log: log,
+		Decide: decide.Decide, Policy: policies(cfg), Notes: notes.New(filepath.Join(cfg.State, "notes"), disk),
 		Capture: captureRule(cfg), Membership: h.app.controller.Membership,
 		Bridge: h.app.controller.Bridge, Sighted: h.app.controller.Sighted,
 		Tidy: func(net string) { h.app.tidier.tidyQuietly(net, log) },
@@ -105,6 +108,14 @@ func captureRule(cfg *config.Config) cadence.Rule {
 	r := cadence.Default()
 	r.Backup, r.Files = cfg.Capture.Backup, cfg.Capture.Files
 	return r
+}
+
+func policies(cfg *config.Config) map[string]desk.Policy {
+	out := map[string]desk.Policy{}
+	for _, n := range cfg.Networks {
+		out[n.Name] = desk.Policy(n.Policy)
+	}
+	return out
 }
 
 func nodesOf(cfg *config.Config) map[string][]desk.Node {

@@ -15,6 +15,7 @@ import (
 	"z2mha/internal/storage/holds"
 	"z2mha/internal/storage/journal"
 	"z2mha/internal/storage/memory"
+	"z2mha/internal/storage/notes"
 )
 
 // takeUpRestored makes a state directory that came out of a backup safe to work with:
@@ -57,6 +58,10 @@ func doubt(net, state string, marker backup.Marker, records *memory.Memory) erro
 		return err
 	}
 	if err := setAside(net, journal.New(filepath.Join(state, "runs"), disk)); err != nil {
+		return err
+	}
+	// What was done by itself since the backup is not in the journal.
+	if err := notes.New(filepath.Join(state, "notes"), disk).Save(net, status.Notes{Forgot: time.Now(), Rehearsed: time.Now()}); err != nil {
 		return err
 	}
 	return holds.New(filepath.Join(state, "holds"), disk).Save(net,

@@ -163,6 +163,7 @@ func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Netw
 		a.onClose(built.Close)
 		out.Nodes = append(out.Nodes, built)
 	}
+	out.ByPerson = byPerson(n)
 	out.Fences, err = a.openFences(ctx, n, log)
 	return out, err
 }

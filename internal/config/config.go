@@ -23,6 +23,7 @@ type Config struct {
 	Networks []Network
 	Timing   Timing
 	Capture  Capture
+	Policy   Policy // of networks that say nothing else
 	// AnyRevision allows an image onto a stick of another firmware revision.
 	AnyRevision   bool
 	HomeAssistant HomeAssistant
@@ -47,6 +48,7 @@ type Network struct {
 	Name      string
 	BaseTopic string // Zigbee2MQTT's, "zigbee2mqtt"
 	Nodes     []Node
+	Policy    Policy
 }
 
 // Node returns the node of that name.

@@ -43,6 +43,17 @@ func TestExample(t *testing.T) {
 				Dongle:  "/dev/serial/by-id/usb-Example_Stick_0001-if00-port0",
 				Data:    "/opt/zigbee2mqtt/data",
 				Service: config.Service{Kind: config.ServiceSystemd, Unit: "zigbee2mqtt"},
+				Fences: []config.Fence{
+					{Kind: config.FenceHomeAssistant, Timeout: 30 * time.Second, OffTime: 5 * time.Second,
+						Entity: "switch.attic_plug", Power: "sensor.attic_plug_power", Below: 2},
+					{Kind: config.FenceMQTT, Timeout: 30 * time.Second, OffTime: 5 * time.Second,
+						Topic: "plugs/attic/set", Payload: "OFF", ConfirmTopic: "plugs/attic", Expect: "OFF"},
+					{Kind: config.FenceHTTP, Timeout: 30 * time.Second, OffTime: 5 * time.Second,
+						URL: config.NewSecret("http://192.0.2.30/rpc/Switch.Set?id=0&on=false"), Method: "GET", ContentType: "application/json",
+						ConfirmURL: config.NewSecret("http://192.0.2.30/rpc/Switch.GetStatus?id=0"), Expect: "false", ExpectKey: "output"},
+					{Kind: config.FenceCommand, Timeout: 30 * time.Second, OffTime: 5 * time.Second,
+						Run: "/usr/local/bin/poe off 3", Confirm: "/usr/local/bin/poe state 3", Expect: "off"},
+				},
 			}, {
 				Name:   "cellar",
 				Host:   config.Host{Name: "2001:db8::20", Port: 2222},
@@ -57,9 +68,12 @@ func TestExample(t *testing.T) {
 					Status: "/home/pi/bin/zigbee2mqtt-status",
 					Kill:   "pkill -KILL -f zigbee2mqtt/index.js",
 				},
-				Keep: []string{"frontend", "advanced.log_level"},
+				Keep:   []string{"frontend", "advanced.log_level"},
+				Fences: []config.Fence{{Kind: config.FencePerson, Timeout: 30 * time.Second, OffTime: 5 * time.Second}},
 			}},
+			Policy: config.DefaultPolicy,
 		}},
+		Policy:        config.DefaultPolicy,
 		Timing:        config.DefaultTiming,
 		Capture:       config.DefaultCapture,
 		HomeAssistant: config.HomeAssistant{Discovery: true, Prefix: "homeassistant", BaseTopic: "z2mha"},
@@ -80,6 +94,8 @@ func TestExampleComments(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.NewReplacer("# ca:", "ca:", "# staging:", "staging:", "# previous:", "previous:",
+		"# action:", "action:", "# expect_key:", "expect_key:", "# ask_topic:", "ask_topic:",
+		"# ask_payload:", "ask_payload:", "# body:", "body:", "# content_type:", "content_type:", "# authorization: !env PLUG_LOGIN", "authorization: a login",
 		"# helper_dir:", "helper_dir:", "# key_file:", "key_file:", "mqtt://localhost:1883", "mqtts://localhost").Replace(string(data))
 	c, err := config.Parse("z2mha.yaml", []byte(text))
 	if err != nil {
@@ -91,6 +107,10 @@ func TestExampleComments(t *testing.T) {
 	cellar := c.Networks[0].Nodes[1]
 	if cellar.Staging == "" || cellar.Previous == "" || cellar.HelperDir == "" || cellar.KeyFile == "" || c.MQTT.CA == "" {
 		t.Errorf("an optional key was lost: %+v", cellar)
+	}
+	f := c.Networks[0].Nodes[0].Fences
+	if f[0].Action == "" || f[1].ExpectKey == "" || f[1].AskTopic == "" || f[2].Body == "" || f[2].Authorization.Reveal() != "a login" {
+		t.Errorf("an optional key of a fence was lost: %+v", f)
 	}
 }
 

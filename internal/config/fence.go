@@ -52,6 +52,8 @@ const (
 	FenceMQTT          FenceKind = "mqtt"
 	FenceHTTP          FenceKind = "http"
 	FenceCommand       FenceKind = "command"
+	// FencePerson accepts that only a person can cut the power: there is nothing to be set.
+	FencePerson FenceKind = "person"
 )
 
 // A fence that takes longer than longestFence would use up the time of those behind it.
@@ -74,8 +76,8 @@ func (r *reader) fences(s *section) []Fence {
 
 func (r *reader) fence(s *section) Fence {
 	f := Fence{
-		Kind: need(s, "kind", oneOf(FenceHomeAssistant, FenceMQTT, FenceHTTP, FenceCommand),
-			"write home_assistant, mqtt, http or command"),
+		Kind: need(s, "kind", oneOf(FenceHomeAssistant, FenceMQTT, FenceHTTP, FenceCommand, FencePerson),
+			"write home_assistant, mqtt, http, command or person"),
 		Timeout: read(s, "timeout", bounded(shortestFence, longestFence, "write a time from 5s to 100s"), 30*time.Second),
 		OffTime: read(s, "off_time", bounded(shortestOff, longestOff, "write a time from 1s to 60s"), 5*time.Second),
 	}
@@ -83,6 +85,7 @@ func (r *reader) fence(s *section) Fence {
 		s.place("off_time").problem("not below timeout", "write a longer timeout, or a shorter off_time")
 	}
 	switch f.Kind {
+	case FencePerson:
 	case FenceHomeAssistant:
 		f.homeAssistant(s)
 	case FenceMQTT:

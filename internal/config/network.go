@@ -16,7 +16,7 @@ type placedNode struct {
 	at      *section
 }
 
-func (r *reader) networks(top *section) []Network {
+func (r *reader) networks(top *section, policy Policy) []Network {
 	v, ok := top.field("networks")
 	if empty, written := top.fields["networks"]; !ok && written {
 		empty.warnOfNone()
@@ -31,7 +31,7 @@ func (r *reader) networks(top *section) []Network {
 	var places []*section
 	for _, entry := range v.list() {
 		s := entry.named().section()
-		n, own := r.network(s, len(out))
+		n, own := r.network(s, len(out), policy)
 		out, nodes, places = append(out, n), append(nodes, own...), append(places, s)
 	}
 	if len(out) == 0 && v.node.Kind == yaml.SequenceNode {
@@ -48,11 +48,12 @@ func (v value) warnOfNone() {
 	v.warn("no network yet", "add two hosts on the page, or describe a network with two nodes; see docs/z2mha.example.yaml")
 }
 
-func (r *reader) network(s *section, index int) (Network, []placedNode) {
+func (r *reader) network(s *section, index int, policy Policy) (Network, []placedNode) {
 	defer s.close()
 	n := Network{
 		Name:      need(s, "name", parseName, "give the network a name, for example home"),
 		BaseTopic: read(s, "base_topic", parseTopic, "zigbee2mqtt"),
+		Policy:    r.policy(s, policy),
 	}
 	v, ok := s.field("nodes")
 	if !ok {
@@ -66,6 +67,7 @@ func (r *reader) network(s *section, index int) (Network, []placedNode) {
 		n.Nodes = append(n.Nodes, node)
 		placed = append(placed, placedNode{node, index, at})
 	}
+	checkFailBack(n, s.place("policy"))
 	if len(n.Nodes) < 2 && v.node.Kind == yaml.SequenceNode {
 		v.problem("fewer than two nodes", "a network that survives its host needs a second one; add it")
 	}

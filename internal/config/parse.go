@@ -72,12 +72,13 @@ func (r *reader) config(top value, dir string) *Config {
 	s := top.section()
 	defer s.close()
 	c := &Config{
-		State:    read(s, "state", parsePath, cmp.Or(r.defaults.State, filepath.Join(dir, "state"))),
-		Timing:   DefaultTiming,
-		Capture:  DefaultCapture,
-		MQTT:     r.mqtt(s),
-		Networks: r.networks(s),
+		State:   read(s, "state", parsePath, cmp.Or(r.defaults.State, filepath.Join(dir, "state"))),
+		Timing:  DefaultTiming,
+		Capture: DefaultCapture,
+		Policy:  r.policy(s, DefaultPolicy),
+		MQTT:    r.mqtt(s),
 	}
+	c.Networks = r.networks(s, c.Policy)
 	if v, ok := s.field("timing"); ok {
 		c.Timing = r.timing(v)
 	}

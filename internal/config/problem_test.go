@@ -24,7 +24,7 @@ func TestProblems(t *testing.T) {
 			"line 6: " + attic + "host: missing; say where the host is reached over SSH\n" +
 				"line 7: " + attic + "hots: not a known key; did you mean host?"},
 		{"lists the known keys when none is near", "mqtt:", "xyzzyxyzzy: 1\nmqtt:",
-			"line 1: xyzzyxyzzy: not a known key; known here: state, mqtt, networks, timing, capture, any_revision, homeassistant, snmp, page, shelf"},
+			"line 1: xyzzyxyzzy: not a known key; known here: state, policy, mqtt, networks, timing, capture, any_revision, homeassistant, snmp, page, shelf"},
 		{"refuses a relative path", "/srv/attic", "srv/attic",
 			"line 9: " + attic + `data is "srv/attic": a relative path; write it from the root, for example /opt/zigbee2mqtt/data`},
 		{"refuses ~ in a path", "/srv/attic", "~pi/data",

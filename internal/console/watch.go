@@ -66,7 +66,7 @@ func outcome(o plan.Outcome) string {
 	case plan.Completed:
 		return "done"
 	case plan.GivenUp:
-		return "given up; the active node was not touched"
+		return "given up; nothing was moved"
 	case plan.RolledBack:
 		return "taken back; the node that was active before is active again"
 	case plan.NeedsHelp:

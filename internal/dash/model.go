@@ -261,6 +261,14 @@ func eventOf(e status.Event) web.Event {
 // eventStates are the events that are good or bad news; the others are just news.
 var eventStates = map[status.EventType]web.LightState{
 	status.EventSwitchoverCompleted: web.LightGood,
+	status.EventFailoverStarted:     web.LightWarn,
+	status.EventFailoverCompleted:   web.LightGood,
+	status.EventFailoverFailed:      web.LightBad,
+	status.EventRepaired:            web.LightGood,
+	status.EventRepairFailed:        web.LightBad,
+	status.EventReturned:            web.LightGood,
+	status.EventNeedsConfirmation:   web.LightBad,
+	status.EventRehearsalSkipped:    web.LightWarn,
 	status.EventSwitchoverFailed:    web.LightBad,
 	status.EventNeedsHelp:           web.LightBad,
 	status.EventSyncCompleted:       web.LightGood,

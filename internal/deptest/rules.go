@@ -33,8 +33,11 @@ var ProjectRules = Rules{
 		"internal/failover/desk/...":   core,
 		// Pages are filled by others.
 		"web/...": {"web/..."},
-		// The configuration is what a person wrote, not what is done with it.
-		"internal/config": {},
+		// The configuration is what a person wrote, not what is done with it; the words and
+		// defaults of a policy have one place.
+		"internal/config": {"internal/failover/decide", "internal/failover/rehearsal"},
+		// Pure, but for the reader of cron expressions, which is pure itself.
+		"internal/failover/rehearsal": {},
 	},
 
 	// The helper runs on a stranger's host.
@@ -62,8 +65,10 @@ var ProjectRules = Rules{
 			"internal/dongle/port", "internal/dongle/znp", "internal/dongle/nvram", // a coordinator in the network is spoken to from here
 		},
 		"internal/host/service":           {"internal/host/remote"},
+		"internal/storage/decisions":      {"internal/storage/durable"},
 		"internal/storage/events":         {"internal/storage/durable"},
 		"internal/storage/holds":          {"internal/storage/durable"},
+		"internal/storage/notes":          {"internal/storage/durable"},
 		"internal/backup":                 {"internal/storage/durable"},
 		"internal/storage/journal":        {"internal/storage/durable"},
 		"internal/storage/memory":         {"internal/storage/durable"},
@@ -79,6 +84,7 @@ var ProjectRules = Rules{
 	MaxImports: 5,
 	Wide: map[string]string{
 		"internal/failover/engine": "runs plans on nodes: it speaks every word of failover, and no other",
+		"internal/failover/status": "what is shown of a network has all of its words",
 		"internal/failover/desk":   "what is asked of a network and what is shown of it pass over it",
 		"internal/console":         "a person at a terminal is shown whatever there is",
 		"internal/dash":            "the page shows everything that is known of a network",

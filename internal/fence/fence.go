@@ -71,6 +71,7 @@ func (f *Fence) Cut(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("switch it off: %w", err)
 	}
 	var since time.Time // of the off that is seen now
+	var last error      // why the newest answer was no proof
 	for {
 		off, says, err := f.device.State(ctx)
 		switch {
@@ -84,8 +85,11 @@ func (f *Fence) Cut(ctx context.Context) (string, error) {
 		if err == nil && time.Since(since) >= f.o.OffTime {
 			return fmt.Sprintf("%s, for %s", says, time.Since(since).Round(time.Second)), nil
 		}
+		if last == nil || !errors.Is(err, context.DeadlineExceeded) { // which says less
+			last = err
+		}
 		if wait(ctx) != nil {
-			return "", f.late(ctx, err)
+			return "", f.late(ctx, last)
 		}
 	}
 }

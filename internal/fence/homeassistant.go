@@ -85,7 +85,7 @@ func (h *HomeAssistant) entity(ctx context.Context) (supervisor.Entity, error) {
 	e, err := h.Core.Entity(ctx, h.Entity)
 	switch {
 	case isUnknown(err):
-		return e, fmt.Errorf("Home Assistant has no %s", h.Entity)
+		return e, fmt.Errorf("there is no %s in Home Assistant", h.Entity)
 	case err != nil:
 		return e, err
 	case e.State == "unavailable" || e.State == "unknown":
@@ -99,7 +99,7 @@ func (h *HomeAssistant) entity(ctx context.Context) (supervisor.Entity, error) {
 func (h *HomeAssistant) watts(ctx context.Context) (float64, time.Time, error) {
 	e, err := h.Core.Entity(ctx, h.Power)
 	if isUnknown(err) {
-		err = fmt.Errorf("Home Assistant has no %s", h.Power)
+		err = fmt.Errorf("there is no %s in Home Assistant", h.Power)
 	}
 	if err != nil {
 		return 0, time.Time{}, err

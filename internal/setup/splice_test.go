@@ -31,6 +31,7 @@ func TestANodeIsAddedWithoutTouchingAnyOtherByte(t *testing.T) {
 		"with Windows line ends":           strings.ReplaceAll(plain, "\n", "\r\n"),
 		"behind blank lines":               plain + "\n\n\n",
 		"before what follows":              plain + "\n# timing\ntiming:\n  stop: 30s\n",
+		"with a policy around it":          "policy: # ours\n    confirm:   45s\n" + strings.Replace(plain, "    nodes:", "    policy: {automatic: false} # asked first\n    nodes:", 1) + "    # tail\n",
 		"behind a comment of the last one": plain + "        # staging: /x\n        # another\n    # about the network\n    base_topic: zigbee2mqtt\n",
 		"at the dash's own indentation":    top + "networks:\n- name: home\n  nodes:\n" + strings.ReplaceAll(pairOfNodes, "      ", "  ") + "timing: {stop: 30s}\n",
 		"with keys behind the list":        top + "networks:\n- nodes:\n" + pairOfNodes + "  name: home\n",

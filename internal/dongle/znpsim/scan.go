@@ -1,8 +1,10 @@
 package znpsim
 
 import (
+	"encoding/binary"
 	"time"
 
+	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/unpi"
 )
 
@@ -13,7 +15,9 @@ import (
 //	source u16, PAN u16, channel, permit joining, router capacity, device capacity,
 //	protocol version, stack profile, LQI, depth, update id, extended PAN id 8
 //
-// and ZDO_NWK_DISCOVERY_CNF 45/C7 {status} ends it.
+// and ZDO_NWK_DISCOVERY_CNF 45/C7 {status} ends it. Channels that are not in the item
+// CHANLIST are not listened to: zigpy-znp's network_scan puts all of them there first. That
+// such a scan takes its time all the same is assumed.
 const (
 	beaconLen      = 21
 	beaconsInFrame = 11
@@ -44,7 +48,7 @@ func zdoDiscover(d *Dongle, a *args) []byte {
 }
 
 func (d *Dongle) discovered(mask uint32) {
-	beacons := d.m.beacons(d, mask)
+	beacons := d.m.beacons(d, mask&d.channels())
 	for len(beacons) > 0 {
 		n := min(len(beacons), beaconsInFrame)
 		data := []byte{byte(n)}
@@ -55,6 +59,14 @@ func (d *Dongle) discovered(mask uint32) {
 		beacons = beacons[n:]
 	}
 	d.indicate(unpi.ZDO, 0xC7, []byte{0})
+}
+
+// channels are those in CHANLIST.
+func (d *Dongle) channels() uint32 {
+	if v, _ := d.osal(nvimage.ChanList); len(v) == 4 {
+		return binary.LittleEndian.Uint32(v)
+	}
+	return 0
 }
 
 // beacons are those of coordinators and routers on air. A router answers a beacon

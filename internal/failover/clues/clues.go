@@ -131,6 +131,7 @@ func (l *Notes) node(now Now, name string) health.Node {
 		s.At = now.wall(s.At)
 		n.Stick = &s
 	}
+	n.Fenced = now.Record.Fenced[name].By
 	if silent.After(g.ran) { // it was not started since
 		n.Silent = now.wall(silent)
 	}

@@ -10,15 +10,16 @@ import (
 	"z2mha/internal/failover/health"
 )
 
-// A Probe is a way to have the radio prove itself, from cheap to dear.
-type Probe string
+// A Probe is a way to have the radio prove itself; see package health, which knows their
+// order.
+type Probe = health.Probe
 
 const (
-	None    Probe = "none"
-	Bridge  Probe = "bridge"            // Zigbee2MQTT is asked to speak
-	Devices Probe = "devices"           // mains devices are asked
-	Stick   Probe = "stick"             // the stick is asked for something harmless
-	All     Probe = "coordinator check" // the stick is asked for everything
+	None    = health.ProbeNone
+	Bridge  = health.ProbeBridge
+	Devices = health.ProbeDevices
+	Stick   = health.ProbeStick
+	All     = health.ProbeCoordinatorCheck
 )
 
 // radio is what came of the probes.
@@ -54,52 +55,19 @@ func (l *Notes) Due(in health.Input) (Probe, time.Time) {
 	if l.radio.busy {
 		return None, time.Time{}
 	}
-	what, at := next(in)
+	what, at := health.NextProbe(in)
 	pause := again
-	if what == All {
+	switch what {
+	case Bridge:
+		return None, time.Time{} // every look asks Zigbee2MQTT to speak
+	case All:
 		pause = againAll
 	}
 	if last, made := l.radio.last[what]; made {
-		at = latest(at, last.Add(pause))
+		at = slices.MaxFunc([]time.Time{at, last.Add(pause)}, time.Time.Compare)
 	}
 	return what, at
 }
-
-// When the radio is asked. A pause that is three times the longest of late is strange;
-// whatever the pace, nobody waits longer than idle.
-const (
-	strange = 3
-	hasty   = 20 * time.Second
-	idle    = 90 * time.Second
-	settle  = 30 * time.Second
-)
-
-// next is the order of proofs: hear, ask devices, ask the stick, ask it for everything.
-func next(in health.Input) (Probe, time.Time) {
-	if !in.Broker.Connected || in.Bridge.At.IsZero() || !in.Bridge.Online {
-		return None, time.Time{}
-	}
-	quiet := idle
-	if p := in.Radio.Pace; p > 0 {
-		quiet = min(max(strange*p, hasty), idle)
-	}
-	r := in.Radio
-	heard := latest(r.Heard, in.Controller.Started)
-	due := latest(heard, r.StickAnswered).Add(quiet)
-	switch {
-	case r.StickSilent.After(heard):
-		return All, latest(r.StickAsked, r.StickSilent).Add(settle)
-	case r.Devices == 0:
-		return Stick, due
-	case r.DevicesSilent.After(heard) && r.StickAnswered.After(r.DevicesSilent):
-		return Stick, r.StickAnswered.Add(idle) // it is the devices, until one is heard again
-	case r.DevicesSilent.After(heard):
-		return Stick, r.DevicesSilent
-	}
-	return Devices, due
-}
-
-func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 // Begin notes that a probe is under way from now on.
 func (l *Notes) Begin(what Probe, now time.Time) {

@@ -3,6 +3,7 @@ package coverage
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"z2mha/internal/failover/readiness"
 )
@@ -48,6 +49,9 @@ func (h home) process() Line {
 		return *none
 	}
 	l := Line{Failure: Process, Survives: ByHand, Why: s.name + " is ready, and takes over when you say so", Fix: move(s)}
+	if h.in.Automatic {
+		l = Line{Failure: Process, Survives: Yes, Why: s.name + " is ready, and takes over by itself"}
+	}
 	if h.restarts() {
 		l.Why = fmt.Sprintf("%s starts it again by itself; if that does not help, %s is ready", h.active, s.name)
 	}
@@ -64,8 +68,26 @@ func (h home) stick() Line {
 	if none != nil {
 		return *none
 	}
+	if l, ok := h.alone(Stick, s, "its stick"); ok {
+		return l
+	}
 	return Line{Failure: Stick, Survives: ByHand, Why: s.name + " takes over with what was read from the stick, when you say so",
 		Fix: "unplug the broken stick, then " + move(s)}
+}
+
+// alone is about what must be silenced without its own word, and whether that goes without
+// a person: by what cuts its power, or without proof.
+func (h home) alone(f Failure, s spare, what string) (Line, bool) {
+	fences := h.in.Fences[h.active]
+	switch {
+	case h.in.Automatic && h.in.AcceptRisk:
+		return Line{Failure: f, Survives: Yes, Why: fmt.Sprintf("%s takes over by itself, and nobody proves that %s is silent: you have accepted that two coordinators may speak at once", s.name, h.active)}, true
+	case h.in.Automatic && len(fences) > 0:
+		return Line{Failure: f, Survives: Yes, Why: fmt.Sprintf("%s takes over by itself, once %s is silent or %s has cut its power", s.name, what, strings.Join(fences, " or "))}, true
+	case len(fences) > 0:
+		return Line{Failure: f, Survives: ByHand, Why: fmt.Sprintf("%s takes over when you say so: %s cuts the power of %s", s.name, strings.Join(fences, " or "), h.active), Fix: move(s)}, true
+	}
+	return Line{}, false
 }
 
 // host is about a machine that cannot be asked any more: nothing here proves its stick
@@ -82,6 +104,9 @@ func (h home) host() Line {
 	})
 	if none != nil {
 		return *none
+	}
+	if l, ok := h.alone(Host, s, h.active); ok {
+		return l
 	}
 	return Line{Failure: Host, Survives: ByHand, Why: fmt.Sprintf("%s is ready, but whether %s is silent only you can make sure", s.name, h.active),
 		Fix: fmt.Sprintf("unplug %s or its stick, then %s", h.active, move(s))}

@@ -62,6 +62,25 @@ func TestOf(t *testing.T) {
 		{"says what the broker is for", func(*readiness.Input) {}, answers{hand, hand, hand, yes, no},
 			coverage.Broker, "nobody hears Zigbee", "start it again"},
 
+		{"has a fence cut the power when you say so", func(in *readiness.Input) {
+			in.Fences = map[string][]string{"attic": {"switch.attic of Home Assistant"}}
+		},
+			answers{hand, hand, hand, yes, no}, coverage.Host, "switch.attic of Home Assistant cuts the power of attic", "run `z2mha failover --to cellar`"},
+		{"survives a lost host by itself with a fence", func(in *readiness.Input) {
+			in.Automatic, in.Fences = true, map[string][]string{"attic": {"switch.attic of Home Assistant", "the MQTT topic plugs/attic"}}
+		}, answers{yes, yes, yes, yes, no}, coverage.Host, "cellar takes over by itself, once attic is silent or switch.attic of Home Assistant or the MQTT topic plugs/attic has cut its power", ""},
+		{"needs a person for a lost host without a fence", func(in *readiness.Input) { in.Automatic = true }, answers{yes, hand, hand, yes, no},
+			coverage.Host, "whether attic is silent only you can make sure", "unplug attic or its stick"},
+		{"does not count the fence of another node", func(in *readiness.Input) {
+			in.Automatic, in.Fences = true, map[string][]string{"cellar": {"a plug"}}
+		}, answers{yes, hand, hand, yes, no}, coverage.Stick, "when you say so", "unplug the broken stick"},
+		{"says what was accepted", func(in *readiness.Input) { in.Automatic, in.AcceptRisk = true, true }, answers{yes, yes, yes, yes, no},
+			coverage.Host, "nobody proves that attic is silent: you have accepted that two coordinators may speak at once", ""},
+		{"has no use of a fence when the broker dies too", func(in *readiness.Input) {
+			in.Automatic, in.Fences = true, map[string][]string{"attic": {"a plug"}}
+			in.Views[0].Observed.BrokerHere = true
+		}, answers{yes, yes, no, yes, no}, coverage.Host, "the broker dies with attic", "without a node"},
+
 		{"survives nothing without a stand-by", func(in *readiness.Input) { in.Views = in.Views[:1] }, answers{no, no, no, yes, no},
 			coverage.Process, "there is no stand-by", "second host"},
 		{"survives nothing when the stand-by is out of reach", func(in *readiness.Input) {

@@ -77,6 +77,9 @@ func (s *situation) unfit(to string) string {
 	if !s.is(health.Healthy) {
 		return "the network is not known to be healthy: " + string(s.conditions[0].Kind)
 	}
+	if c := s.find(health.ReturningExActive); c.Kind != "" {
+		return fmt.Sprintf("%s is not a stand-by yet: %s", c.Node, c.Evidence[len(c.Evidence)-1])
+	}
 	if to == "" {
 		return "no stand-by is ready: " + strings.Join(s.unready(), "; ")
 	}
@@ -106,15 +109,21 @@ func (s *situation) joining() string {
 func nothing(s *situation) (Decision, bool) {
 	c := s.find(health.Healthy, health.Unproven)
 	d := Decision{Action: Nothing, Reasons: append(reason("%s serves", s.active()), c.Evidence...)}
-	for _, a := range []Action{Rehearse, Return, Correct} {
-		if s.worth(a) {
-			d.Reasons = append(d.Reasons, s.against[a].Reasons[0])
-		}
-	}
+	d.Reasons = append(d.Reasons, s.leftOver()...)
 	if what, when := health.NextProbe(s.Health); what != health.ProbeNone {
 		d.Again = when
 	}
 	return d, true
+}
+
+// leftOver is what spoke against actions that were wanted.
+func (s *situation) leftOver() (why []string) {
+	for _, a := range []Action{Rehearse, Return, Correct} {
+		if s.worth(a) {
+			why = append(why, s.against[a].Reasons[0])
+		}
+	}
+	return why
 }
 
 // worth says that an action was wanted and something spoke against it.

@@ -125,7 +125,7 @@ func (w world) input() decide.Input {
 		in.Standbys = append(in.Standbys, decide.Standby{Node: n.Name, Ready: w.often("ready"), Warm: rapid.Bool().Draw(w.T, "warm"), Generation: rapid.IntRange(1, 3).Draw(w.T, "generation")})
 	}
 	if w.often("remembers") {
-		in.Memory = decide.Memory{Trouble: rapid.SampledFrom(health.Kinds()).Draw(w.T, "trouble"), Node: "attic", Since: w.ago("trouble since"), Out: w.ago("out"), Looks: 3}
+		in.Memory = decide.Memory{Trouble: rapid.SampledFrom(health.Kinds()).Draw(w.T, "trouble"), Node: "attic", Since: w.ago("trouble since"), Out: w.ago("out"), Looks: 3, Looked: w.now.Add(-5 * time.Second)}
 	}
 	return in
 }
@@ -224,14 +224,35 @@ func forbidden(in decide.Input, d decide.Decision) string {
 		return "a run is under way, or open"
 	case acts && doubt:
 		return "there is doubt"
+	case acts && seen[health.HostLostBridgeOnline] && d.Action != decide.Silence:
+		return "Zigbee works, and it is our way to the host that does not"
 	case acts && !in.Policy.Automatic && d.Action != decide.Rehearse:
 		return "it must not act by itself"
 	case d.Action == decide.Failover && day >= in.Policy.PerDay:
 		return "the daily cap is reached"
 	case d.Action == decide.Failover:
 		return badFailover(in, d)
-	case d.Action == decide.ColdStart && d.Node != in.Health.Recorded:
+	case d.Action == decide.ColdStart:
+		return badStart(in, d)
+	}
+	return ""
+}
+
+// badStart is about one voice, too.
+func badStart(in decide.Input, d decide.Decision) string {
+	if d.Node != in.Health.Recorded {
 		return "it is not the node on record"
+	}
+	for _, n := range in.Health.Nodes {
+		lost := n.Failed != "" || n.Seen == nil
+		switch {
+		case n.Seen != nil && n.Seen.Active() && !n.Seen.OnlyOurs() && !n.Silent.After(n.Seen.At):
+			return n.Name + " runs, or did when it was seen last"
+		case n.Name == d.Node && lost:
+			return "it cannot be asked"
+		case n.Name != d.Node && lost && n.Silent.IsZero():
+			return n.Name + " may be on air"
+		}
 	}
 	return ""
 }
@@ -311,4 +332,11 @@ func encode(t *rapid.T, v any) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+func BenchmarkDecide(b *testing.B) {
+	inputs := recordedInputs()
+	for i := 0; b.Loop(); i++ {
+		decide.Decide(inputs[i%len(inputs)])
+	}
 }

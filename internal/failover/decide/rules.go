@@ -27,7 +27,6 @@ var rules = []Rule{
 	{"another serves", "Another node serves than the one on record: Zigbee works, nothing is touched, and a person is asked.", Ask, otherServes},
 	{"nothing on record", "Without a record of who was active last, nobody is started and nothing moves.", Ask, nothingOnRecord},
 	{"late last will", "A last will of an old connection that came too late is put right, on fresh evidence of the active node.", Correct, lateLastWill},
-	{"look", "What can still be asked is asked before anything is concluded: Zigbee2MQTT, then devices, then the stick.", Look, look},
 	{"only our way is gone", "A host that cannot be reached while its Zigbee2MQTT answers has no trouble: Zigbee works, it is our way to the host that does not.", Nothing, onlyOurWay},
 	{"stopped on purpose", "What a person has stopped stays stopped.", Nothing, stoppedOnPurpose},
 	{"starting", "Zigbee2MQTT that starts is given two minutes, and three in all when it has begun again and again.", Wait, starting},
@@ -46,6 +45,7 @@ var rules = []Rule{
 	{"return", "A node that was active once and comes back is made a stand-by, when nothing else is wrong.", Return, returning},
 	{"fail back", "There is no way back by itself, unless a node is named for it: when it is ready and the network is healthy and stable.", FailBack, failBack},
 	{"rehearse", "A rehearsal that is due is held when the network is healthy, a stand-by is ready, and nobody is joining.", Rehearse, rehearse},
+	{"look", "When all else is well, what can still be asked is asked: devices, then the stick, then the stick for everything. Asking goes on beside all of this, also on hold.", Look, look},
 	{"nothing", "Otherwise nothing is done.", Nothing, nothing},
 }
 
@@ -229,15 +229,16 @@ func lateLastWill(s *situation) (Decision, bool) {
 	return Decision{Action: Correct, Node: c.Node, Reasons: append(reason("the broker keeps \"offline\" of a connection that is gone, and %s serves", c.Node), c.Evidence...)}, true
 }
 
-// look: one probe at a time, and none for a trouble that is known, so that asking never
-// keeps anything else from being decided.
+// look says what is being asked. Whoever gathers the evidence asks by himself, by the same
+// health.NextProbe, whatever is decided.
 func look(s *situation) (Decision, bool) {
 	what, when := health.NextProbe(s.Health)
-	known := s.trouble.Kind != "" && s.trouble.Kind != health.Starting || s.out() >= startLimit
-	if known || what == health.ProbeNone || health.Age(s.now, when) < 0 {
+	if what == health.ProbeNone || health.Age(s.now, when) < 0 {
 		return pass("")
 	}
-	return Decision{Action: Look, Node: s.active(), Reasons: reason("%s: %s", what, whyProbe[what])}, true
+	d := Decision{Action: Look, Node: s.active(), Reasons: reason("%s: %s", what, whyProbe[what])}
+	d.Reasons = append(d.Reasons, s.leftOver()...)
+	return d, true
 }
 
 var whyProbe = map[health.Probe]string{

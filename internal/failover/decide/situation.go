@@ -68,7 +68,9 @@ func (s *situation) remember() Memory {
 		return Memory{}
 	}
 	looked := s.node(node).Looked
-	if m.Node != node || m.Out.IsZero() || health.Age(s.now, m.Out) < 0 {
+	// Who has not looked for long does not know that it was so without a break.
+	gap := health.Age(looked, m.Looked) > health.Fresh
+	if m.Node != node || m.Out.IsZero() || gap || health.Age(s.now, m.Out) < 0 {
 		return Memory{Trouble: s.trouble.Kind, Node: node, Since: s.now, Out: s.now, Looks: 1, Looked: looked}
 	}
 	if m.Trouble != s.trouble.Kind || health.Age(s.now, m.Since) < 0 {
@@ -178,27 +180,37 @@ var Actions = []Action{Nothing, Wait, Look, Repair, Failover, ColdStart, Silence
 // failed is the last try of an action with a node that came to nothing within d.
 func (s *situation) failed(a Action, node string, d time.Duration) (Tried, bool) {
 	for _, t := range slices.Backward(s.State.Tried) {
-		if t.Action == a && t.Node == node && health.Age(s.now, t.At) < d {
+		if t.Action == a && t.Node == node && s.lately(t.At, d) {
 			return t, true
 		}
 	}
 	return Tried{}, false
 }
 
-// within counts the times of the last d. A time ahead of our clock counts: somebody has
-// set the clock, and too careful is better than too often.
+// lately says that something was within the last d. A time ahead of our clock counts:
+// somebody has set the clock, and too careful is better than too often. One that lies a
+// day ahead and more is of a clock that was far off, and would count for ever.
+func (s *situation) lately(t time.Time, d time.Duration) bool {
+	age := health.Age(s.now, t)
+	return age < d && age > -24*time.Hour
+}
+
+// within counts the times of the last d.
 func (s *situation) within(times []time.Time, d time.Duration) (n int) {
 	for _, t := range times {
-		if health.Age(s.now, t) < d {
+		if s.lately(t, d) {
 			n++
 		}
 	}
 	return n
 }
 
-// last is the newest of times, zero when there is none.
-func last(times []time.Time) (newest time.Time) {
+// last is the newest of times that were within the last d, zero when there is none.
+func (s *situation) last(times []time.Time, d time.Duration) (newest time.Time) {
 	for _, t := range times {
+		if !s.lately(t, d) {
+			continue
+		}
 		if newest.IsZero() || health.Age(t, newest) > 0 {
 			newest = t
 		}

@@ -122,21 +122,24 @@ func repair(s *situation) (Decision, bool) {
 
 // mayRepair is what speaks against a repair in place, "" when nothing does.
 func (s *situation) mayRepair() string {
-	n, now := s.trouble.Node, s.now
+	n := s.trouble.Node
 	switch s.trouble.Kind {
 	case health.DongleMissing:
 		return fmt.Sprintf("the stick of %s is not plugged in, so a restart cannot help", n)
 	case health.HostLostBridgeOffline:
 		return fmt.Sprintf("%s cannot be reached, so nothing can be restarted there", n)
 	}
-	done := last(s.State.Repairs)
+	done := s.last(s.State.Repairs, lasting)
 	switch k := s.within(s.State.Repairs, time.Hour); {
 	case !s.node(n).Silent.IsZero():
 		return fmt.Sprintf("%s was silenced %s and not started since: a restart without raised counters is not allowed", n, s.ago(s.node(n).Silent))
-	case !done.IsZero() && health.Age(now, done) < lasting:
+	case !done.IsZero():
 		return fmt.Sprintf("%s was repaired in place %s, and that did not last", n, s.ago(done))
 	case k >= s.Policy.Repairs:
 		return fmt.Sprintf("%s was repaired in place %s within the hour, which is as often as is allowed", n, times(k))
+	}
+	if why := s.aloud(n, ""); why != "" {
+		return why
 	}
 	if t, bad := s.failed(Repair, n, retry); bad {
 		return fmt.Sprintf("a repair in place was tried %s: %s", s.ago(t.At), t.Why)
@@ -168,8 +171,8 @@ func confirm(s *situation) (Decision, bool) {
 }
 
 func coolDown(s *situation) (Decision, bool) {
-	l := last(s.State.Failovers)
-	if s.trouble.Kind == "" || l.IsZero() || health.Age(s.now, l) >= s.Policy.CoolDown || health.Age(s.State.Acknowledged, l) > 0 {
+	l := s.last(s.State.Failovers, s.Policy.CoolDown)
+	if s.trouble.Kind == "" || l.IsZero() || health.Age(s.State.Acknowledged, l) > 0 {
 		return pass("")
 	}
 	d, _ := ask(s.trouble.Node, "", Question{ID: "cool-down", Text: fmt.Sprintf("%s. There was an automatic failover %s, so there is no other one before %s have passed.", s.wrong(), s.ago(l), health.Span(s.Policy.CoolDown)),
@@ -228,7 +231,7 @@ func (s *situation) notReady(b Standby) string {
 	if !b.Ready {
 		return b.Node + " is not ready: " + strings.Join(orNil(b.Why), "; ")
 	}
-	if !s.stance(b.Node).Reachable() {
+	if s.stance(b.Node) != health.Stopped {
 		return s.node(b.Node).Sight(s.now)
 	}
 	if t, bad := s.failed(Failover, b.Node, time.Hour); bad {
@@ -266,7 +269,7 @@ func oneVoice(s *situation) (Decision, bool) {
 // aloud is which node, other than these two, may be on air.
 func (s *situation) aloud(from, to string) string {
 	for _, n := range s.Health.Nodes {
-		if n.Name == from || n.Name == to || n.Stance(s.now).Reachable() || n.Quiet(s.now) {
+		if n.Name == from || n.Name == to || n.Stance(s.now) == health.Stopped || n.Quiet(s.now) {
 			continue
 		}
 		return fmt.Sprintf("%s, and %s", n.Sight(s.now), n.Quietness(s.now))
@@ -292,7 +295,7 @@ func must(b Standby, _ bool) Standby { return b }
 func (s *situation) proof() string {
 	n := s.node(s.trouble.Node)
 	f, failed := s.State.FenceFailed[n.Name]
-	failed = failed && health.Age(s.now, f.At) < retry
+	failed = failed && s.lately(f.At, retry)
 	switch power := slices.Contains(s.State.Fences[n.Name], RungPower); {
 	case n.Quiet(s.now):
 		return n.Quietness(s.now)
@@ -311,7 +314,7 @@ func (s *situation) proof() string {
 // noProof is why it cannot.
 func (s *situation) noProof() string {
 	n := s.trouble.Node
-	if f, ok := s.State.FenceFailed[n]; ok && health.Age(s.now, f.At) < retry {
+	if f, ok := s.State.FenceFailed[n]; ok && s.lately(f.At, retry) {
 		return fmt.Sprintf("the stick of %s could not be silenced with proof, tried %s: %s", n, s.ago(f.At), f.Why)
 	}
 	if s.trouble.Kind == health.DongleMissing {

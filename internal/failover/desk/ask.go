@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -23,6 +24,9 @@ type job struct {
 	request  Request
 	recovers bool   // nothing was asked for: an earlier run is settled
 	earlier  string // run that was open when it was asked, "" when none
+
+	decision *decide.Decision // of the controller itself, nil for what was asked for
+	risk     string           // the policy's AcceptRisk, for what was decided
 
 	begun   chan struct{} // closed when its own run has begun
 	over    chan struct{} // closed at the end
@@ -56,10 +60,16 @@ func (j *job) doing() string {
 	switch r := j.request; {
 	case j.recovers:
 		return "the recovery of a run that was cut off"
+	case r.Cause == status.CauseScheduled:
+		return "a rehearsal, the move to " + r.To
 	case (r.Verb == Switchover || r.Verb == Failover) && r.To != "":
 		return fmt.Sprintf("a %s to %s", r.Verb, r.To)
 	case r.Verb == Seed:
 		return "the restart that makes the stand-bys ready"
+	case r.Verb == Return:
+		return fmt.Sprintf("the return of %s as a stand-by", r.To)
+	case r.Verb == Silence:
+		return "the silencing of " + r.To
 	case r.Verb == Accept:
 		return fmt.Sprintf("what follows from accepting copy %d", r.Generation)
 	case r.Verb == Restore:
@@ -79,10 +89,13 @@ func (j *job) refusal(why, remedy string) *network.RefusedError {
 // while it is still being looked at: then the run id is "". When ctx ends first, the
 // request goes on, and the error is that of ctx.
 func (d *Desk) Ask(ctx context.Context, r Request) (run string, err error) {
-	r.By, r.Confirmed = oneLine(r.By), oneLine(r.Confirmed)
+	r.By, r.Confirmed, r.Cause = oneLine(r.By), oneLine(r.Confirmed), status.CauseManual
 	f, err := d.find(&r)
-	if err == nil && (r.Verb == Hold || r.Verb == Release) {
+	switch {
+	case err == nil && (r.Verb == Hold || r.Verb == Release):
 		return "", d.hold(f, r)
+	case err == nil && r.Verb == Acknowledge && !r.Unattended:
+		return "", d.acknowledge(f, r)
 	}
 	if err == nil {
 		d.readHold(f)
@@ -170,9 +183,13 @@ func (d *Desk) mayBegin(f *dossier, r Request) error {
 		return refuse("the controller is still starting", "ask again in a moment")
 	case f.closed:
 		return refuse("the controller is stopping", "ask again when it runs")
-	case f.holdErr != nil:
+	case r.DespiteHold && r.Verb != Start:
+		return refuse("on hold nothing but a start can be asked for", "release the hold first")
+	case r.DespiteHold && r.Unattended:
+		return refuse("only a person who has looked may ask for that", "use the page of z2mha, or the command line")
+	case f.holdErr != nil && !r.DespiteHold:
 		return refuse("whether the network is on hold cannot be read, so it counts as held: "+f.holdErr.Error(), "release the hold first")
-	case f.hold.On:
+	case f.hold.On && !r.DespiteHold:
 		return refuse("network "+f.name+" is on hold", "release the hold first")
 	case f.job != nil:
 		return refuse(f.doing+" is being carried out on this network", "wait until it has ended")
@@ -189,10 +206,7 @@ func (d *Desk) take(f *dossier, j *job) {
 // refuseLocked tells a refusal and returns it. f is nil when there is no such
 // network: that is told and not kept. d.mu is held.
 func (d *Desk) refuseLocked(f *dossier, r Request, err error) error {
-	refused, ok := errors.AsType[*network.RefusedError](err)
-	if !ok {
-		refused = &network.RefusedError{What: string(r.Verb), Why: err.Error(), Remedy: "see the log"}
-	}
+	refused := asRefused(r, err)
 	ev := status.Event{Type: status.EventRefused, Text: sentence(refused.What + ": " + refused.Why), Fix: refused.Remedy, To: r.To, By: r.By}
 	if f == nil {
 		ev.At, ev.Network = time.Now(), r.Network
@@ -202,6 +216,14 @@ func (d *Desk) refuseLocked(f *dossier, r Request, err error) error {
 	d.parts.Log.Info("a request was refused", "network", f.name, "verb", r.Verb, "to", r.To, "by", r.By, "why", refused.Why)
 	d.tell(f, ev)
 	return refused
+}
+
+// asRefused is err as a refusal of r.
+func asRefused(r Request, err error) *network.RefusedError {
+	if refused, ok := errors.AsType[*network.RefusedError](err); ok {
+		return refused
+	}
+	return &network.RefusedError{What: string(r.Verb), Why: err.Error(), Remedy: "see the log"}
 }
 
 // hold sets or releases it; that it is so already is fine.
@@ -237,8 +259,19 @@ func forPerson(h status.Hold, err error) error {
 
 // engineRequest is r in the engine's words.
 func (r Request) engineRequest() engine.Request {
-	return engine.Request{Network: r.Network, To: r.To, Reason: reasonOf(r.By), AcceptChange: r.AcceptChange,
-		Generation: r.Generation, Confirmed: r.Confirmed}
+	return engine.Request{Network: r.Network, To: r.To, Reason: r.reason(), AcceptChange: r.AcceptChange,
+		Generation: r.Generation, Confirmed: r.Confirmed, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
+}
+
+// reason is what the journal says of who asked.
+func (r Request) reason() string {
+	switch r.Cause {
+	case status.CauseAutomatic:
+		return decidedReason
+	case status.CauseScheduled:
+		return rehearsalReason
+	}
+	return reasonOf(r.By)
 }
 
 // kind is that of the plan that r leads to.

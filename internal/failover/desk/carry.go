@@ -62,7 +62,8 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 		return d.sync(ctx, f, j, watch)
 	default:
 		do := map[Verb]func(context.Context, engine.Request, engine.Watch) (engine.Ended, error){
-			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore}
+			Switchover: e.Switchover, Failover: e.Failover, Stop: e.StopNode, Start: e.StartNode, Seed: e.Seed, Restore: e.Restore,
+			Repair: e.Repair, Return: e.Return, Silence: e.Silence}
 		ended, err = do[j.request.Verb](ctx, r, watch)
 	}
 	return ended, "", err
@@ -113,7 +114,7 @@ func (d *Desk) progress(f *dossier, r engine.Report) {
 func (d *Desk) identify(f *dossier, j *job, r engine.Report) *tale {
 	t := d.unended(f.name)
 	if t == nil { // the journal cannot be read: what is told must do
-		t = newTale(plan.Plan{Kind: j.request.kind(), Network: f.name, Reason: reasonOf(j.request.By), Created: time.Now()})
+		t = newTale(plan.Plan{Kind: j.request.kind(), Network: f.name, Reason: j.request.reason(), Created: time.Now()})
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -161,9 +162,13 @@ func (d *Desk) conclude(f *dossier, j *job, ended engine.Ended, note string, err
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trouble(f, t, j, err)
+	tell := j.decision == nil || d.concludeOwn(f, j, ended, err)
 	switch {
 	case j.started || j.recovers:
 		err = nil
+	case err != nil && j.decision != nil && !tell:
+	case err != nil && j.decision != nil:
+		err = d.refuseOwn(f, j, asRefusal(j, err))
 	case err != nil:
 		err = d.refuseLocked(f, j.request, asRefusal(j, err))
 	}

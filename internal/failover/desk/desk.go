@@ -3,10 +3,14 @@
 // time, and tells everybody who listens. The page, MQTT and the traps all stand
 // before the same desk, so none of them can do what another could not.
 //
-// What it does not do: decide to act. It carries out what it is asked for, and after
-// a restart it finishes or takes back what was cut off, unless the network is held.
+// What it does not do: decide. It carries out what it is asked for, and after a restart
+// it finishes or takes back what was cut off, unless the network is held. After each look
+// it has Parts.Decide say what is to be done about what was seen, and does that in the same
+// way, as if it had been asked for by the controller. Without Decide nothing is done by
+// itself. To plug that in: Parts.Decide (decide.Decide), Policy, Rungs, Decisions, Notes.
 //
-// Inside: each network has a dossier, with a goroutine of its own. What a look gave is a
+// Inside: the watchman (watchman.go) weighs, follows and remembers what did not work;
+// rehearse.go knows which night is due. Each network has a dossier, with a goroutine of its own. What a look gave is a
 // sight, the run under way a tale; the two and the past make a picture, and that becomes
 // the status.Network that is shown. News carries events to disk and to who listens. A
 // Front lets desks be exchanged.
@@ -14,6 +18,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"z2mha/internal/failover/engine"
@@ -37,13 +42,23 @@ const (
 	Failover Verb = "failover" // To takes over from a node that cannot serve any more; To may be "" when there is one stand-by
 	Accept   Verb = "accept"   // Generation, which was refused, is what the network is from now on
 	Restore  Verb = "restore"  // bring Generation back onto the active
+	Repair   Verb = "repair"   // restart the active, To, where it is
+	Return   Verb = "return"   // make To, which was active once, a stand-by
+	// Acknowledge says that the last failover is dealt with, so another one may follow.
+	Acknowledge Verb = "acknowledge"
+
+	// Silence ends To, which speaks beside the active. It is decided, never asked for: a
+	// person stops a node.
+	Silence Verb = "silence"
 )
 
 // verbs are all of them.
-var verbs = []Verb{Switchover, Sync, Stop, Start, Hold, Release, Seed, Failover, Accept, Restore}
+var verbs = []Verb{Switchover, Sync, Stop, Start, Hold, Release, Seed, Failover, Accept, Restore, Repair, Return, Acknowledge}
 
 // personal says that no automation may ask for v.
-func (v Verb) personal() bool { return v == Seed || v == Failover || v == Accept || v == Restore }
+func (v Verb) personal() bool {
+	return slices.Contains([]Verb{Seed, Failover, Accept, Restore, Repair, Return, Acknowledge}, v)
+}
 
 // A Request is something that a person or an automation wants.
 type Request struct {
@@ -58,6 +73,11 @@ type Request struct {
 	// Confirmed is a person's word, for Failover, that the stick of the node that is lost
 	// has no power, and whose word; "" without one.
 	Confirmed string
+	// DespiteHold starts the node that was active last although the network is on hold. The
+	// hold stays. Only for Start, and only for a person.
+	DespiteHold bool
+	// Cause is why; Ask sets it.
+	Cause status.Cause
 	// Unattended says that it may come from an automation, with nobody looking.
 	Unattended bool
 }

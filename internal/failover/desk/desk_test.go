@@ -57,14 +57,21 @@ func unwatched(t testing.TB, e *fakeEngine, dir string) *office {
 // staffed captures by that rule.
 func staffed(t testing.TB, e *fakeEngine, dir string, rule cadence.Rule) *office {
 	t.Helper()
+	return equipped(t, e, dir, func(p *desk.Parts) { p.Capture = rule })
+}
+
+// equipped has further parts.
+func equipped(t testing.TB, e *fakeEngine, dir string, with func(p *desk.Parts)) *office {
+	t.Helper()
 	kept := events.New(filepath.Join(dir, "events"), durable.Disk{}, discard)
 	o := &office{t: t, dir: dir, engine: e, holds: holds.New(filepath.Join(dir, "holds"), durable.Disk{})}
 	nodes := map[string][]desk.Node{}
 	for _, name := range e.names {
 		nodes[name] = []desk.Node{{Name: "attic", Kind: "systemd", Address: "attic:22"}, {Name: "cellar", Kind: "docker", Address: "cellar:22"}}
 	}
-	o.Desk = desk.New(desk.Parts{Engine: e, History: e, Events: kept, Holds: o.holds, Nodes: nodes, Log: discard,
-		Capture: rule, Membership: e.Membership})
+	parts := desk.Parts{Engine: e, History: e, Events: kept, Holds: o.holds, Nodes: nodes, Log: discard, Membership: e.Membership}
+	with(&parts)
+	o.Desk = desk.New(parts)
 	o.Listen(func(ev status.Event) {
 		o.mu.Lock()
 		defer o.mu.Unlock()

@@ -58,6 +58,7 @@ type fakeHome struct {
 	accepted          []generation.Generation
 	looks, stickLooks int
 	using             bool
+	failovers         int // asked for, begun or not
 	requests          []engine.Request
 
 	record     network.Record
@@ -441,11 +442,41 @@ func (e *fakeEngine) Restore(ctx context.Context, r engine.Request, w engine.Wat
 	return e.carryOut(ctx, r, w, p)
 }
 
+// Repair restarts what is on record where it is.
+func (e *fakeEngine) Repair(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p := plan.Plan{Kind: plan.KindRepair, Network: r.Network, From: r.To, To: r.To}
+	for i, act := range []plan.Act{plan.ActStop, plan.ActStart, plan.ActProve} {
+		p.Steps = append(p.Steps, plan.Step{ID: fmt.Sprintf("%02d-%s-%s", i+1, act, r.To), Act: act, Node: r.To, Title: string(act) + " " + r.To, Budget: time.Minute, Dark: true})
+	}
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) Return(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p := plan.Plan{Kind: plan.KindReturn, Network: r.Network, From: r.To, To: "cellar"}
+	p.Steps = []plan.Step{{ID: "01-stop-" + r.To, Act: plan.ActStop, Node: r.To, Title: "stop " + r.To, Budget: time.Minute}}
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) Silence(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	p := plan.Plan{Kind: plan.KindSilence, Network: r.Network, From: r.To, To: "attic"}
+	p.Steps = []plan.Step{{ID: "01-stop-" + r.To, Act: plan.ActStop, Node: r.To, Title: "stop " + r.To, Budget: time.Minute}}
+	return e.carryOut(ctx, r, w, p)
+}
+
+func (e *fakeEngine) PlanRepair(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {
+	return plan.Repair(net, "attic", []string{"cellar"}, plan.DefaultTiming()), nil, nil
+}
+
+func (e *fakeEngine) PlanReturn(_ context.Context, net, node string) (plan.Plan, []engine.Explained, error) {
+	return plan.Return(net, node, "cellar", nil, plan.DefaultTiming()), nil, nil
+}
+
 func (e *fakeEngine) PlanRestore(_ context.Context, net string, number int) (plan.Plan, []engine.Explained, error) {
 	return plan.Restore(net, "attic", []string{"cellar"}, number, plan.DefaultTiming()), nil, nil
 }
 
 func (e *fakeEngine) Failover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error) {
+	e.set(r.Network, func(h *fakeHome) { h.failovers++ })
 	p, _, err := e.PlanFailover(ctx, r.Network, r.To, r.Confirmed)
 	if err != nil {
 		return engine.Ended{}, err

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"z2mha/internal/failover/plan"
@@ -17,6 +18,11 @@ type past struct {
 	synced      time.Time              // when a copy of what was on air was brought anywhere last
 	syncFailing bool                   // the last sync did not work
 	unfinished  string                 // run that has not ended, "" when none
+
+	failovers []time.Time // begun by the controller itself, oldest first
+	repairs   []time.Time // of the active in place, oldest first
+	starts    []time.Time // cold starts by the controller itself, oldest first
+	stopped   *status.Run // that a person asked for and nothing has undone since, nil when none
 }
 
 // A rest tells runs apart by how long Zigbee rests in them. to is "" for any target.
@@ -42,6 +48,7 @@ func (p *past) add(t *tale) {
 	default:
 		p.unfinished = t.run.ID
 	}
+	p.addOwn(t)
 	for node, c := range t.copy {
 		p.copies[node] = c
 		if kind := t.run.Plan.Kind; c.at.After(p.synced) && kind != plan.KindFailover && kind != plan.KindRestore {
@@ -58,6 +65,31 @@ func (p *past) add(t *tale) {
 		for _, to := range []string{"", t.run.Plan.To} {
 			p.outages[restOf(t.run.Plan, to)] = t.run.Outage
 		}
+	}
+}
+
+// addOwn counts what limits the controller. A failover that was given up has touched
+// nothing. A run that is settled later comes twice.
+func (p *past) addOwn(t *tale) {
+	add := func(list *[]time.Time) {
+		if t.run.Outcome != plan.GivenUp && !slices.Contains(*list, t.run.Began) {
+			*list = append(*list, t.run.Began)
+			slices.SortFunc(*list, time.Time.Compare)
+		}
+	}
+	switch kind := t.run.Plan.Kind; {
+	case kind == plan.KindFailover && t.run.Cause == status.CauseAutomatic:
+		add(&p.failovers)
+	case kind == plan.KindRepair:
+		add(&p.repairs)
+	case kind == plan.KindStart && t.run.Cause == status.CauseAutomatic:
+		add(&p.starts)
+	}
+	switch kind := t.run.Plan.Kind; {
+	case kind == plan.KindStop && t.run.Outcome == plan.Completed:
+		p.stopped = t.shown()
+	case kind != plan.KindSync && t.run.Outcome == plan.Completed:
+		p.stopped = nil
 	}
 }
 

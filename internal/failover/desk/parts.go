@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/cadence"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -29,6 +30,18 @@ type Parts struct {
 	// Membership calls tell with every change of a network, from any goroutine, until
 	// cancel is called; nil: none is heard of.
 	Membership func(network string, tell func(engine.Membership)) (cancel func())
+	// Decide says what to do about a network; nil: nobody does, and nothing is done that
+	// was not asked for. It is decide.Decide, wherever safety matters.
+	Decide func(decide.Input) decide.Decision
+	// Policy is how each network is looked after; one that is not in it gets the zero
+	// Policy, which does nothing by itself.
+	Policy map[string]Policy
+	// Rungs are the ways to silence each node of a network that are configured; nil: none.
+	Rungs func(network string) map[string][]decide.Rung
+	// Decisions keep what was decided; nil: nobody does. Notes keep what must not be
+	// forgotten; nil: it is forgotten with the process.
+	Decisions Decisions
+	Notes     Notes
 	// Bridge is what is heard of a network over MQTT, and the way to ask its radio; nil:
 	// nothing is heard, and nobody is asked.
 	Bridge func(network string) engine.Bridge
@@ -52,6 +65,12 @@ type Node struct {
 	Address string // where it is reached
 }
 
+// Decisions keep what was decided, with all that it was made from, under a number. One
+// that says nothing new need not be kept.
+type Decisions interface {
+	Keep(in decide.Input, dec decide.Decision) (number int, kept bool, err error)
+}
+
 // An Engine looks and acts; *engine.Controller is one. Its methods mean what they
 // mean there.
 type Engine interface {
@@ -64,6 +83,9 @@ type Engine interface {
 	Accept(network string, number int, by string) (generation.Generation, error)
 	StopNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	StartNode(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Repair(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Return(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
+	Silence(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Seed(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Failover(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
 	Restore(ctx context.Context, r engine.Request, w engine.Watch) (engine.Ended, error)
@@ -72,6 +94,8 @@ type Engine interface {
 	PlanSync(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanStop(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanStart(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanRepair(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
+	PlanReturn(ctx context.Context, net, node string) (plan.Plan, []engine.Explained, error)
 	PlanSeed(ctx context.Context, net string) (plan.Plan, []engine.Explained, error)
 	PlanFailover(ctx context.Context, net, to, confirmed string) (plan.Plan, []engine.Explained, error)
 	PlanRestore(ctx context.Context, net string, number int) (plan.Plan, []engine.Explained, error)

@@ -125,7 +125,7 @@ func TestFailover(t *testing.T) {
 		if n.Active != "cellar" || n.Recorded != "cellar" || n.Moves != 1 || n.Last.Cause != status.CauseManual || n.Last.By != "Owner" || !n.LastSync.IsZero() && n.LastSync.After(n.Ended.Ended) {
 			t.Errorf("after: %q is active, %d moves, last %+v", n.Active, n.Moves, n.Last)
 		}
-		started, ended := o.last(status.EventSwitchoverStarted), o.last(status.EventSwitchoverCompleted)
+		started, ended := o.last(status.EventFailoverStarted), o.last(status.EventFailoverCompleted)
 		if started.From != "attic" || started.To != "cellar" || started.Cause != status.CauseManual || !strings.Contains(ended.Text, "cellar, which took over from attic in ") {
 			t.Errorf("told %+v, %+v", started, ended)
 		}
@@ -146,7 +146,7 @@ func TestFailoverThatDoesNotWork(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		o.ask(desk.Request{Verb: desk.Failover})
 		time.Sleep(15 * time.Second)
-		if ev := o.last(status.EventSwitchoverFailed); !strings.Contains(ev.Text, "the failover from attic to cellar did not work, and nobody serves the home") &&
+		if ev := o.last(status.EventFailoverFailed); !strings.Contains(ev.Text, "the failover from attic to cellar did not work, and nobody serves the home") &&
 			!strings.Contains(ev.Text, "The failover from attic to cellar did not work, and nobody serves the home") {
 			t.Errorf("told %q", ev.Text)
 		}

@@ -33,6 +33,7 @@ type picture struct {
 	refusedWhy string // what is said of a capture that was refused, "" when none was
 	openWhy    string // why a run that was cut off could not be settled
 	ended      *status.Run
+	watch      watch
 	events     []status.Event // newest first
 }
 
@@ -53,6 +54,7 @@ func (p picture) show(now time.Time) (status.Network, verdict) {
 			n.Checks = append(n.Checks, c)
 		}
 	}
+	p.showWatch(&n, now)
 	if p.run != nil {
 		n.Run = p.run.shown()
 		if n.Run.Plan.Kind.Moves() {

@@ -27,7 +27,7 @@ func (d *Desk) Preview(ctx context.Context, r Request) (Preview, error) {
 	if err != nil {
 		return Preview{}, err
 	}
-	if r.Verb == Hold || r.Verb == Release {
+	if r.Verb == Hold || r.Verb == Release || r.Verb == Acknowledge {
 		return Preview{Request: r, Interruption: Interruption{None: true}}, nil
 	}
 	d.readHold(f)
@@ -111,6 +111,10 @@ func (d *Desk) planOf(ctx context.Context, r Request) (plan.Plan, []engine.Expla
 		return e.PlanStop(ctx, r.Network, r.To)
 	case Start:
 		return e.PlanStart(ctx, r.Network, r.To)
+	case Repair:
+		return e.PlanRepair(ctx, r.Network, r.To)
+	case Return:
+		return e.PlanReturn(ctx, r.Network, r.To)
 	case Sync:
 		return e.PlanSync(ctx, r.Network)
 	}

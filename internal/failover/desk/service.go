@@ -44,6 +44,7 @@ func New(p Parts) *Desk {
 		dirty: make(chan struct{}, 1), sweep: make(chan struct{}, 1), files: map[string]*dossier{}, changed: make(chan struct{})}
 	for _, name := range d.order {
 		d.files[name] = newDossier(name, p.Nodes[name], p.Every, p.Capture)
+		d.files[name].watch.policy = p.Policy[name]
 		if p.Bridge != nil {
 			d.files[name].bridge = p.Bridge(name)
 		}
@@ -95,6 +96,7 @@ func (d *Desk) prepare(name string) {
 	}
 	p := d.recall(name)
 	hold, holdErr := d.parts.Holds.Load(name)
+	d.readNotes(d.files[name])
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.files[name]
@@ -145,6 +147,9 @@ func (d *Desk) due(ctx context.Context, f *dossier) {
 	}
 	if !now.Before(f.nextLook) {
 		d.look(ctx, f)
+		if j := d.weigh(ctx, f); j != nil {
+			d.carryOut(ctx, f, j)
+		}
 	}
 }
 

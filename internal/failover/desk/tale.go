@@ -47,7 +47,7 @@ type happening struct {
 }
 
 func newTale(p plan.Plan) *tale {
-	t := &tale{run: status.Run{ID: p.ID, Plan: p, By: askedBy(p.Reason), Began: p.Created}, copy: map[string]copied{}}
+	t := &tale{run: status.Run{ID: p.ID, Plan: p, By: askedBy(p.Reason), Cause: causeOf(p.Reason), Began: p.Created}, copy: map[string]copied{}}
 	for _, s := range p.Steps {
 		t.run.Steps = append(t.run.Steps, status.RunStep{Step: s, State: status.StepWaiting})
 	}
@@ -190,7 +190,7 @@ func (t *tale) shown() *status.Run {
 // move is the run as history.
 func (t *tale) move() status.Move {
 	r := t.run
-	m := status.Move{Run: r.ID, At: r.Began, From: r.Plan.From, To: r.Plan.To, Cause: status.CauseManual, By: r.By,
+	m := status.Move{Run: r.ID, At: r.Began, From: r.Plan.From, To: r.Plan.To, Cause: r.Cause, By: r.By,
 		Outcome: r.Outcome, Outage: r.Outage, Unproven: t.last.Facts.Unproven}
 	if !r.Ended.IsZero() {
 		m.Duration = max(0, r.Ended.Sub(r.Began))
@@ -198,8 +198,24 @@ func (t *tale) move() status.Move {
 	return m
 }
 
-// What the engine writes down as the reason of a run that was asked for here.
-const askedPrefix = "asked for by "
+// What the engine writes down as the reason of a run that was asked for here, or that the
+// controller has begun by itself. What is done by itself is counted by these words, over a
+// restart too.
+const (
+	askedPrefix     = "asked for by "
+	decidedReason   = "decided by the controller"
+	rehearsalReason = "a rehearsal that was due"
+)
+
+func causeOf(reason string) status.Cause {
+	switch reason {
+	case decidedReason:
+		return status.CauseAutomatic
+	case rehearsalReason:
+		return status.CauseScheduled
+	}
+	return status.CauseManual
+}
 
 func reasonOf(by string) string {
 	if by == "" {
@@ -209,6 +225,9 @@ func reasonOf(by string) string {
 }
 
 func askedBy(reason string) string {
+	if causeOf(reason) != status.CauseManual {
+		return status.ByController
+	}
 	for _, prefix := range []string{askedPrefix, "asked for on ", "asked for"} {
 		if by, ok := strings.CutPrefix(reason, prefix); ok {
 			return by

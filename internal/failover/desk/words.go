@@ -77,6 +77,12 @@ func title(p plan.Plan) string {
 		return "the stop of " + p.From
 	case plan.KindStart:
 		return "the start of " + p.To
+	case plan.KindRepair:
+		return "the repair of " + p.From
+	case plan.KindReturn:
+		return "the return of " + p.From + " as a stand-by"
+	case plan.KindSilence:
+		return "the silencing of " + p.From
 	}
 	return "run " + p.ID
 }
@@ -88,12 +94,15 @@ func begun(r *status.Run) (status.Event, bool) {
 	}
 	ev := about(r)
 	ev.Type, ev.Text = status.EventSwitchoverStarted, sentence(title(r.Plan)+" has begun")
+	if r.Plan.Kind == plan.KindFailover {
+		ev.Type = status.EventFailoverStarted
+	}
 	return ev, true
 }
 
 // about fills in what every event of a run says.
 func about(r *status.Run) status.Event {
-	ev := status.Event{Run: r.ID, By: r.By, Cause: status.CauseManual}
+	ev := status.Event{Run: r.ID, By: r.By, Cause: r.Cause}
 	switch kind := r.Plan.Kind; {
 	case kind.Moves():
 		ev.From, ev.To = r.Plan.From, r.Plan.To
@@ -134,7 +143,7 @@ func completed(r *status.Run, took time.Duration, syncFailing bool) (status.Even
 	case plan.KindSwitchover:
 		return status.EventSwitchoverCompleted, fmt.Sprintf("The network moved from %s to %s in %s", p.From, p.To, seconds(took)) + rested(r)
 	case plan.KindFailover:
-		return status.EventSwitchoverCompleted, fmt.Sprintf("The network runs on %s, which took over from %s in %s.", p.To, p.From, seconds(took))
+		return status.EventFailoverCompleted, fmt.Sprintf("The network runs on %s, which took over from %s in %s.", p.To, p.From, seconds(took))
 	case plan.KindSeed:
 		return status.EventNodeStarted, fmt.Sprintf("Zigbee2MQTT on %s was restarted and its stick read whole, so that %s can be kept ready",
 			p.From, strings.Join(p.Others, " and ")) + rested(r)
@@ -144,6 +153,14 @@ func completed(r *status.Run, took time.Duration, syncFailing bool) (status.Even
 		return status.EventNodeStopped, fmt.Sprintf("Zigbee2MQTT on %s is stopped and its stick is silent.", p.From)
 	case plan.KindStart:
 		return status.EventNodeStarted, fmt.Sprintf("Zigbee2MQTT on %s runs and the network works through it.", p.To)
+	}
+	switch p.Kind {
+	case plan.KindRepair:
+		return status.EventRepaired, fmt.Sprintf("%s was repaired where it is: its Zigbee2MQTT was started again, and the network works through it", p.From) + rested(r)
+	case plan.KindReturn:
+		return status.EventReturned, fmt.Sprintf("%s, which was active once, is a stand-by of %s now.", p.From, p.To)
+	case plan.KindSilence:
+		return status.EventNodeStopped, fmt.Sprintf("%s spoke beside %s; it is stopped and its stick is silent, and the network works through %s alone.", p.From, p.To, p.To)
 	}
 	text := fmt.Sprintf("The data of %s was copied to %s.", p.From, strings.Join(p.Others, " and "))
 	return syncedType(syncFailing), text
@@ -161,6 +178,10 @@ func failed(r *status.Run) status.EventType {
 	switch {
 	case r.Outcome == plan.NeedsHelp:
 		return status.EventNeedsHelp
+	case r.Plan.Kind == plan.KindFailover:
+		return status.EventFailoverFailed
+	case r.Plan.Kind == plan.KindRepair:
+		return status.EventRepairFailed
 	case r.Plan.Kind.Moves():
 		return status.EventSwitchoverFailed
 	case r.Plan.Kind == plan.KindSync:
@@ -177,7 +198,7 @@ func how(r *status.Run) string {
 		return "was given up, and " + r.Plan.From + " was not touched"
 	case r.Outcome == plan.RolledBack && comesBack(r.Plan.Kind):
 		return "was taken back, and " + r.Plan.From + " serves again"
-	case r.Plan.Kind == plan.KindFailover:
+	case r.Plan.Kind == plan.KindFailover || r.Plan.Kind == plan.KindRepair:
 		return "did not work, and nobody serves the home"
 	case r.Outcome == plan.RolledBack:
 		return "was taken back"

@@ -160,7 +160,7 @@ func (n *Network) mayBeSilenced(v readiness.View, r network.Record, p plan.Plan)
 		return nil
 	case v.Err != nil:
 		return &UnconfirmedError{Node: v.Name, Why: fmt.Sprintf("%s cannot be looked at (%v), so its stick may be on air", v.Name, v.Err)}
-	case v.Observed != nil && !v.Observed.TTYPresent && r.Fenced[v.Name].Rung != string(decide.RungUnplug):
+	case v.Observed != nil && !v.Observed.TTYPresent && r.Fenced[v.Name].Rung != network.ByUnplug:
 		return &UnconfirmedError{Node: v.Name, Why: stickElsewhere(v.Name) + ", so nobody can tell whether it is on air"}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/readiness"
@@ -23,7 +24,18 @@ func (c *Controller) known(n *Network) (readiness.Known, error) {
 	if err != nil {
 		c.parts.Log.Warn("the last copy cannot be read", "network", n.Name, "error", err)
 	}
-	return readiness.Known{Record: rec, Newest: newest, Holds: c.holds(rec), HostID: c.parts.HostID, AnyRevision: n.AnyRevision}, nil
+	return readiness.Known{Record: rec, Newest: newest, Holds: c.holds(rec), HostID: c.parts.HostID, AnyRevision: n.AnyRevision,
+		Fencing: n.fencing()}, nil
+}
+
+// fencing is what readiness and coverage want to know of the fences.
+func (n *Network) fencing() readiness.Fencing {
+	f := readiness.Fencing{Fences: map[string][]string{}, ByPerson: n.ByPerson, Automatic: n.Policy.Automatic,
+		AcceptRisk: n.Policy.AcceptRisk == decide.RiskWords}
+	for node := range n.Fences {
+		f.Fences[node] = n.fenceNames(node)
+	}
+	return f
 }
 
 // newest is the last accepted copy, zero when there is none.

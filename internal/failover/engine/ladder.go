@@ -244,7 +244,7 @@ func (l *ladder) unplug(ctx context.Context) (proof, error) {
 		return proof{}, fmt.Errorf("%s is away, and it may have power still; %s hears nobody of the network, so its silence says nothing", u, listener)
 	}
 	saw := fmt.Sprintf("%s was taken away and its tty is gone; %s hears %s and no coordinator", u, listener, routers(heard))
-	return proof{append(l.stopped, saw), network.Fenced{Rung: string(decide.RungUnplug), By: u.String(), Saw: saw}}, nil
+	return proof{append(l.stopped, saw), network.Fenced{Rung: network.ByUnplug, By: u.String(), Saw: saw}}, nil
 }
 
 // cut is rung 4.
@@ -301,7 +301,7 @@ func goneFrom(ctx context.Context, x Node) error {
 		if err != nil || !o.TTYPresent || strings.HasPrefix(o.TTY, "tcp://") {
 			return nil
 		}
-		if sleep(ctx, lookEvery) != nil {
+		if sleep(ctx, lookEvery) != nil || ctx.Err() != nil {
 			return fmt.Errorf("%s answers, and its stick is plugged in there: that contradicts it", x.Name())
 		}
 	}

@@ -203,12 +203,13 @@ func patienceWith(b Bridge) time.Duration {
 }
 
 // speakers takes the proof of silence from nodes that are seen to run: somebody has
-// started them since. It reports whether that is news.
+// started them since, and what they use beside the active is owed. It reports whether that
+// is news.
 func speakers(r *network.Record, views []readiness.View) (news bool) {
 	for _, v := range views {
 		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
-			news = r.Speaks(v.Name) || news
-			news = r.Beside(v.Name, o.At) || news
+			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+			news = news || spoke || beside
 		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
 			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -38,6 +39,11 @@ type Network struct {
 	// Fences are what can take the radio of a node away without asking the node, by node,
 	// in the order in which they are tried.
 	Fences map[string][]Fence
+	// ByPerson are the nodes of which it was accepted that only a person can do that.
+	ByPerson map[string]bool
+	// Policy is how the home wants the network looked after, as far as others must know; the
+	// zero one does nothing without being asked.
+	Policy decide.Policy
 }
 
 // Parts are what a Controller needs from outside.

@@ -202,7 +202,7 @@ func (p picture) nobody() []Condition {
 	var evidence []string
 	for _, n := range p.Nodes {
 		switch s := p.stance[n.Name]; {
-		case s == Stopped || s == Taken:
+		case s == Stopped || s == Taken && n.Name == p.Recorded:
 			evidence = append(evidence, n.Sight(p.Now))
 		case n.Name != p.Recorded && n.Quiet(p.Now):
 			evidence = append(evidence, n.Sight(p.Now), n.Quietness(p.Now))
@@ -240,7 +240,7 @@ func (p picture) returning() (out []Condition) {
 		case s.Speaks():
 			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now))...)
 		case n.Fenced != "":
-			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now), "its stick was taken away to silence it: "+n.Fenced)...)
+			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now), "it was silenced without its stick's own word, by "+n.Fenced)...)
 		case n.loud() || n.Silent.IsZero():
 			out = append(out, one(ReturningExActive, n.Name, n.Sight(p.Now), n.Quietness(p.Now))...)
 		}

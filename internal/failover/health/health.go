@@ -39,8 +39,8 @@ type Node struct {
 	Stick *Stick `json:"stick,omitempty"`
 	// Silent is when its stick was proven in HOLD; zero when it was started since, or never.
 	Silent time.Time `json:"silent,omitzero"`
-	// Fenced is how its stick or its power was taken away by us, in a sentence; "" when it was
-	// not, or was given back.
+	// Fenced is what silenced it other than its stick's own word, in words; "" when nothing
+	// did, or its stick was read in HOLD since.
 	Fenced string `json:"fenced,omitempty"`
 }
 

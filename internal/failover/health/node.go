@@ -69,15 +69,18 @@ func (s Stance) Speaks() bool { return s == Runs || s == Begins }
 func (s Stance) Reachable() bool { return s != Unseen && s != Lost }
 
 // Quiet says that n was proven in HOLD and was not started since. That it cannot be
-// reached does not revoke it; that it runs, or did at the last look that worked, or that
-// its stick says otherwise, does.
+// reached does not revoke it; that somebody uses its stick or its data, or did at the last
+// look that worked, or that its stick says otherwise, does.
 func (n Node) Quiet(now time.Time) bool {
-	return !n.Silent.IsZero() && !n.Stance(now).Speaks() && !n.ran() && !n.loud()
+	return !n.Silent.IsZero() && !n.Stance(now).inUse() && !n.ran() && !n.loud()
 }
 
-// ran says that Zigbee2MQTT was seen to run since the proof, however long ago.
+func (s Stance) inUse() bool { return s == Runs || s == Begins || s == Taken }
+
+// ran says that somebody was seen to use its stick or its data since the proof, however
+// long ago.
 func (n Node) ran() bool {
-	return n.Seen != nil && strangers(n.Seen.DataHolders) && !after(n.Silent, n.Seen.At)
+	return n.Seen != nil && (strangers(n.Seen.DataHolders) || strangers(n.Seen.TTYHolders)) && !after(n.Silent, n.Seen.At)
 }
 
 // loud says that its stick answered last that it is not in HOLD.
@@ -129,7 +132,7 @@ func pid(held []network.Process) int {
 func (n Node) Quietness(now time.Time) string {
 	switch {
 	case n.ran():
-		return fmt.Sprintf("Zigbee2MQTT was seen to run on %s %s", n.Name, Ago(now, n.Seen.At))
+		return fmt.Sprintf("a program was seen to use stick or data of %s %s", n.Name, Ago(now, n.Seen.At))
 	case n.loud():
 		return fmt.Sprintf("the stick of %s said %s that its state is %s, not HOLD", n.Name, Ago(now, n.Stick.At), n.Stick.State)
 	case n.Silent.IsZero():

@@ -15,13 +15,16 @@ const (
 	ProbeCoordinatorCheck Probe = "coordinator check"
 )
 
-// When the radio is asked. A pause that is three times the longest of late is strange, and
-// whatever the pace, one of 90 s is. With 10 s for the devices and 14 s for a stick that does
-// not answer, twice, a dead radio is known within 60 s under traffic and 3 min when idle.
+// When the radio is asked. A pause of twice the longest of late is strange; under traffic,
+// which is a message every 20 s or more often, one of 25 s is, and whatever the pace, one of
+// 90 s. With 10 s for the devices and 14 s for a stick that does not answer, twice, a dead
+// radio is known within 60 s under traffic and 3 min when idle.
 const (
-	paces  = 3
-	hasty  = 15 * time.Second
-	idling = 90 * time.Second
+	paces   = 2
+	traffic = 20 * time.Second
+	shortly = 15 * time.Second
+	hasty   = 25 * time.Second
+	idling  = 90 * time.Second
 	// again is how long a probe is given before the next one.
 	again = 10 * time.Second
 )
@@ -39,21 +42,18 @@ func NextProbe(in Input) (Probe, time.Time) {
 	return p.probeRadio()
 }
 
-// probeBridge: what it said last is in doubt, or it was not heard for long.
+// probeBridge: what it said last is in doubt, or it owes an answer. Otherwise the probes of
+// the radio pass through it.
 func (p picture) probeBridge() (Probe, time.Time) {
 	b := p.Bridge
-	next := later(b.Asked.Add(again), p.bridge.last.Add(p.pause()))
+	answered := b.Unanswered.IsZero()
 	switch {
-	case b.Asked.IsZero() && p.bridge.last.IsZero():
-		return ProbeBridge, p.Now
-	case p.bridge.tone == online && b.Unanswered.IsZero() && len(p.speaking()) > 0:
-		return ProbeNone, time.Time{} // the radio's probes pass through it
-	case p.bridge.tone == unclear && b.Unanswered.IsZero() && after(b.Spoke, b.At):
-		// It has spoken itself, and what the broker keeps is merely to be put right.
-	case p.bridge.tone != online || !b.Unanswered.IsZero():
-		next = b.Asked.Add(again)
+	case answered && p.bridge.tone == online:
+		return ProbeNone, time.Time{}
+	case answered && p.bridge.tone == unclear && after(b.Spoke, b.At):
+		return ProbeNone, time.Time{} // what the broker keeps is merely to be put right
 	}
-	return ProbeBridge, next
+	return ProbeBridge, b.Asked.Add(again)
 }
 
 // probeRadio goes on to the dearer probe when the cheaper one was not answered.
@@ -86,8 +86,12 @@ func lastTry(asked time.Time) time.Time {
 
 // pause is how long nothing may be heard before somebody is asked.
 func (p picture) pause() time.Duration {
-	if p.Radio.Pace == 0 {
+	switch pace := p.Radio.Pace; {
+	case pace == 0:
 		return idling
+	case pace <= traffic:
+		return min(max(paces*pace, shortly), hasty)
+	default:
+		return min(paces*pace, idling)
 	}
-	return min(max(paces*p.Radio.Pace, hasty), idling)
 }

@@ -36,6 +36,9 @@ type Heard struct {
 // Quiet says that the stick could hear, and heard no coordinator of the network.
 func (h Heard) Quiet() bool { return !h.Coordinator && len(h.Neighbours) > 0 }
 
+// ByUnplug is the rung of a stick whose USB device was taken away.
+const ByUnplug = "unplug"
+
 // ByRisk is in place of a rung for a node that nothing has silenced, as far as is known:
 // somebody wanted to go on without proof.
 const ByRisk = "risk"
@@ -86,10 +89,10 @@ func (r *Record) Speaks(node string) bool {
 	return silent || fenced
 }
 
-// Beside notes that a node was seen to run at that time although another one is the active
-// on record. It reports whether that is news.
+// Beside notes that a node was seen to run at that time although another is the active one,
+// and reports whether that is news.
 func (r *Record) Beside(node string, at time.Time) bool {
-	if r.Active == "" || r.Active == node || r.Spoken[node] || at.Before(r.Since) {
+	if r.Active == "" || r.Active == node || r.Since.After(at) || r.Spoken[node] {
 		return false
 	}
 	if r.Spoken == nil {

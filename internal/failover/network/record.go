@@ -16,12 +16,12 @@ type Record struct {
 	// Silent tells when a stick was last read in HOLD; a node that was started
 	// since is not in it.
 	Silent map[string]time.Time `json:"silent,omitempty"`
-	// Spoken are the nodes that were seen to run beside the active one, or instead of it,
-	// until what they have used is known: the active may be behind them.
-	Spoken map[string]bool `json:"spoken,omitempty"`
 	// Fenced are the nodes that were silenced in another way, until their sticks are read
 	// in HOLD again, or somebody starts them.
 	Fenced map[string]Fenced `json:"fenced,omitempty"`
+	// Spoken are the nodes that were seen to run beside the active one, or instead of it,
+	// until what they have used is known: the active may be behind them.
+	Spoken map[string]bool `json:"spoken,omitempty"`
 	// BootOwed: the start at boot was taken from the node that served the home and given
 	// to nobody yet, so whoever serves it next shall have it.
 	BootOwed bool `json:"boot_owed,omitempty"`

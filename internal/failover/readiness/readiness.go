@@ -76,6 +76,7 @@ type Known struct {
 	Holds       map[string]zigbee.Identity
 	HostID      string // of the machine that the controller runs on, "" when not known
 	AnyRevision bool   // sticks may differ in their firmware
+	Fencing
 }
 
 // Input is everything an assessment looks at.
@@ -148,6 +149,7 @@ func Assess(in Input) Assessment {
 	a.oneActive()
 	a.distinct()
 	a.bridge()
+	a.fenced()
 	for _, v := range in.Views {
 		if v.Observed != nil {
 			a.node(v)

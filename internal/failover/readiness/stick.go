@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/network"
 )
 
 // source is what an answer was taken from; the zero one is the look at the node.
@@ -35,6 +36,10 @@ func (f source) at(s subject) time.Time {
 func stickPresent(s subject) (finding, bool) {
 	if s.o.TTYPresent {
 		return finding{ok: true, evidence: s.o.TTY}, true
+	}
+	if f, ok := s.in.Record.Fenced[s.v.Name]; ok && f.Rung == network.ByUnplug {
+		return finding{evidence: "it was taken off USB, since it could not be silenced otherwise: " + f.By,
+			fix: fmt.Sprintf("see what is wrong with the stick of %s, pull it and plug it in again", s.v.Name)}, true
 	}
 	return finding{evidence: s.o.TTY + " does not exist",
 		fix: fmt.Sprintf("plug the stick of %s in, or correct `dongle` in the configuration", s.v.Name)}, true

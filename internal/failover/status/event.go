@@ -27,8 +27,17 @@ type EventType string
 const (
 	EventSwitchoverStarted   EventType = "switchover_started"
 	EventSwitchoverCompleted EventType = "switchover_completed"
-	EventSwitchoverFailed    EventType = "switchover_failed" // given up or taken back: the old active serves, but after a failover nobody
-	EventNeedsHelp           EventType = "needs_help"        // a run is open, a person must look
+	EventSwitchoverFailed    EventType = "switchover_failed" // given up or taken back: the old active serves
+	EventFailoverStarted     EventType = "failover_started"
+	EventFailoverCompleted   EventType = "failover_completed"
+	EventFailoverFailed      EventType = "failover_failed"    // nobody serves the home
+	EventRepaired            EventType = "repaired"           // the active was repaired where it is
+	EventRepairFailed        EventType = "repair_failed"      //
+	EventReturned            EventType = "returned"           // a node that was active once is a stand-by
+	EventNeedsConfirmation   EventType = "needs_confirmation" // only a person can say what must be known
+	EventAcknowledged        EventType = "acknowledged"       // a person has dealt with the last failover
+	EventRehearsalSkipped    EventType = "rehearsal_skipped"  //
+	EventNeedsHelp           EventType = "needs_help"         // a run is open, a person must look
 	EventSyncCompleted       EventType = "sync_completed"
 	EventSyncFailed          EventType = "sync_failed"
 	EventSyncRecovered       EventType = "sync_recovered"  // the first that worked after one that did not
@@ -58,6 +67,8 @@ var EventTypes = []EventType{
 	EventSyncCompleted, EventSyncFailed, EventSyncRecovered, EventNodeStopped, EventNodeStarted, EventRunFailed,
 	EventRedundancyLost, EventRedundancyRestored, EventSplitBrain, EventHoldSet, EventHoldReleased, EventRefused, EventProtection,
 	EventCaptureRefused,
+	EventFailoverStarted, EventFailoverCompleted, EventFailoverFailed, EventRepaired, EventRepairFailed, EventReturned,
+	EventNeedsConfirmation, EventAcknowledged, EventRehearsalSkipped,
 }
 
 // A Cause is why a move was begun, in the words of Home Assistant's sensor.

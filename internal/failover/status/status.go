@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"z2mha/internal/failover/coverage"
+	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
@@ -41,6 +43,16 @@ type Network struct {
 	BackedUp   time.Time // the same with a live backup of the stick
 	Refused    int       // number of a capture that waits for a person's word, 0 when none does
 	Devices    int       // without the coordinator; -1 when not known
+
+	// Conditions are what is known to be so, each with its evidence, and Decision what is
+	// done about it; nil when nobody decides.
+	Conditions []health.Condition
+	Decision   *Decision
+	Policy     decide.Policy // how it is looked after; zero when nobody decides
+	Rehearsal  time.Time     // when the next one is wanted, zero when none is
+	// Unacknowledged is the last failover that was begun by itself and that no person has
+	// acknowledged since, zero when there is none; CoolDown until when no second one is.
+	Unacknowledged, CoolDown time.Time
 
 	Run    *Run    // the plan that is being carried out, nil when none
 	Ended  *Run    // the one that ended last in this process, nil when none
@@ -138,6 +150,7 @@ type Run struct {
 	ID       string
 	Plan     plan.Plan
 	By       string // who asked for it
+	Cause    Cause
 	Began    time.Time
 	Ended    time.Time // zero while it runs
 	Outcome  plan.Outcome

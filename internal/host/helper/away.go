@@ -46,8 +46,8 @@ func runUnplug(c *call) error {
 		return err
 	}
 	device, err := port.FindAway(a.sysfs, a.port)
-	if errors.Is(err, fs.ErrNotExist) {
-		if kept, kerr := a.kept(); kerr == nil && kept.Is(a.sysfs) {
+	if err != nil {
+		if kept, kerr := a.kept(); kerr == nil && kept.Gone(a.sysfs) {
 			device, err = kept, nil
 		}
 	}

@@ -72,6 +72,15 @@ var kinds = []kind{
 	{status.EventStepFailed, 20, []object{node, run, step, duration, remedy}},
 	{status.EventStepUndone, 21, []object{node, run, step, duration}},
 	{status.EventCaptureRefused, 22, []object{node, remedy}},
+	{status.EventFailoverStarted, 23, []object{from, to, cause, requestedBy, run}},
+	{status.EventFailoverCompleted, 24, []object{from, to, cause, requestedBy, run, duration}},
+	{status.EventFailoverFailed, 25, []object{from, to, cause, requestedBy, run, duration, remedy}},
+	{status.EventRepaired, 26, []object{node, cause, requestedBy, run, duration}},
+	{status.EventRepairFailed, 27, []object{node, cause, requestedBy, run, duration, remedy}},
+	{status.EventReturned, 28, []object{node, cause, requestedBy, run, duration}},
+	{status.EventNeedsConfirmation, 29, []object{node, to, remedy}},
+	{status.EventAcknowledged, 30, []object{requestedBy}},
+	{status.EventRehearsalSkipped, 31, []object{cause, requestedBy, to, remedy}},
 }
 
 // Named numbers, as in the MIB. What is not listed is 0.
@@ -92,14 +101,19 @@ const (
 )
 
 var severities = map[status.EventType]int{
-	status.EventSwitchoverFailed: warning,
-	status.EventNeedsHelp:        critical,
-	status.EventSyncFailed:       warning,
-	status.EventRunFailed:        warning,
-	status.EventRedundancyLost:   warning,
-	status.EventSplitBrain:       critical,
-	status.EventRefused:          warning,
-	status.EventStepFailed:       warning,
-	status.EventStepUndone:       warning,
-	status.EventCaptureRefused:   warning,
+	status.EventSwitchoverFailed:  warning,
+	status.EventNeedsHelp:         critical,
+	status.EventSyncFailed:        warning,
+	status.EventRunFailed:         warning,
+	status.EventRedundancyLost:    warning,
+	status.EventSplitBrain:        critical,
+	status.EventRefused:           warning,
+	status.EventStepFailed:        warning,
+	status.EventStepUndone:        warning,
+	status.EventCaptureRefused:    warning,
+	status.EventFailoverStarted:   warning,
+	status.EventFailoverFailed:    critical,
+	status.EventRepairFailed:      warning,
+	status.EventNeedsConfirmation: critical,
+	status.EventRehearsalSkipped:  warning,
 }

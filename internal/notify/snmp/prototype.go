@@ -22,6 +22,8 @@ func (t trap) prototype() bool {
 	switch t.Type {
 	case status.EventSwitchoverStarted, status.EventSwitchoverCompleted, status.EventSwitchoverFailed,
 		status.EventNeedsHelp, status.EventRunFailed,
+		status.EventFailoverStarted, status.EventFailoverCompleted, status.EventFailoverFailed, status.EventRepaired, status.EventRepairFailed,
+		status.EventNeedsConfirmation,
 		status.EventSyncCompleted, status.EventSyncFailed, status.EventSyncRecovered, status.EventCaptureRefused,
 		status.EventRedundancyLost, status.EventRedundancyRestored, status.EventSplitBrain:
 		return true

@@ -128,10 +128,10 @@ func TestSmilintFindsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		worse := filepath.Join(t.TempDir(), "Z2MHA-MIB.txt")
-		if err := os.WriteFile(worse, []byte(strings.Replace(string(raw), "z2mhaStepUndone }", "z2mhaStepDone }", 1)), 0o644); err != nil {
+		if err := os.WriteFile(worse, []byte(strings.Replace(string(raw), "z2mhaRehearsalSkipped }", "z2mhaReturned }", 1)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if out := lint(worse); !strings.Contains(out, "`z2mhaStepUndone' must be contained") {
+		if out := lint(worse); !strings.Contains(out, "`z2mhaRehearsalSkipped' must be contained") {
 			t.Errorf("of a MIB with a forgotten notification smilint says %q", out)
 		}
 	})

@@ -73,15 +73,12 @@ func (h *Home) Clone() *Home {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		violations: slices.Clone(h.violations), answered: h.answered, signs: h.signs,
+		violations: slices.Clone(h.violations), answered: h.answered,
 		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
 	for _, x := range h.hosts {
 		c.hosts = append(c.hosts, x.clone(c))
-		if h.signs.speaker == x {
-			c.signs.speaker = c.hosts[len(c.hosts)-1]
-		}
 	}
-	c.signs.heard, c.signs.stirs = maps.Clone(h.signs.heard), nil
+	c.signs = h.signs.clone(c)
 	return c
 }
 

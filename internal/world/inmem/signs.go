@@ -35,6 +35,15 @@ type signs struct {
 	stirs    []*stir
 }
 
+// clone is the same broker in another home; nobody listens to it yet.
+func (s signs) clone(h *Home) signs {
+	s.heard, s.stirs = maps.Clone(s.heard), nil
+	if s.speaker != nil {
+		s.speaker = h.Host(s.speaker.name)
+	}
+	return s
+}
+
 type stir struct{ tell func() }
 
 // stir tells whoever listens that something is to be asked for. They must not ask at once.

@@ -120,6 +120,9 @@ var node = []clause{
 	{"lost AGE TEXT", func(h *home, a args) {
 		n := h.node(a.name)
 		n.Failed, n.FailingSince, n.Looked = a.text[0], h.ago(a.age()), h.ago(0)
+		if before := h.ago(a.age() + 15*time.Second); n.Seen != nil && n.Seen.At.After(before) {
+			n.Seen.At = before
+		}
 	}},
 	{"never looked", func(h *home, a args) {
 		n := h.node(a.name)
