@@ -84,7 +84,7 @@ func (d *Desk) stateOf(f *dossier, now time.Time) decide.State {
 	s := decide.State{
 		Open: f.picture.unfinished(), LastActive: st.Record.Active, Acknowledged: w.notes.Acknowledged,
 		Failovers: within(w.failovers(f.past), now, 24*time.Hour), Repairs: within(f.past.repairs, now, 24*time.Hour),
-		Starts: within(f.past.starts, now, 24*time.Hour), Tried: w.tried, Stopped: f.stoppedOnPurpose(),
+		Starts: within(f.past.starts, now, 24*time.Hour), Tried: slices.Clone(w.tried), Stopped: f.stoppedOnPurpose(),
 		FenceFailed: f.fencesFailed(), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
 		Rehearsal: f.rehearsal(now),
 	}
