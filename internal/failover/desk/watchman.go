@@ -24,6 +24,7 @@ type watch struct {
 	number   int              // under which it is kept, 0 when it is not
 	at       time.Time        // when it was made
 	since    time.Time        // since when it is the same
+	told     []string         // its reasons then
 	tries    map[string]try   // what was not begun or did not work, by what was decided
 	tried    []decide.Tried   // what came to nothing, of late
 	fences   map[string]unfenced
@@ -260,7 +261,7 @@ func (d *Desk) keepDecision(f *dossier, in decide.Input, dec decide.Decision) {
 	w := &f.watch
 	same := w.decision != nil && alike(*w.decision, dec)
 	if !same {
-		w.since = in.Health.Now
+		w.since, w.told = in.Health.Now, dec.Reasons
 	}
 	w.decision, w.input, w.at, w.memory = &dec, in, in.Health.Now, dec.Memory
 	w.settled(dec)
@@ -322,7 +323,7 @@ func (w watch) shown() *status.Decision {
 	}
 	dec := w.decision
 	out := &status.Decision{Number: w.number, At: w.at, Since: w.since, Action: dec.Action, Node: dec.Node, To: dec.To,
-		Reasons: slices.Clone(dec.Reasons), Not: slices.Clone(dec.Not)}
+		Reasons: slices.Clone(dec.Reasons), Told: slices.Clone(w.told), Not: slices.Clone(dec.Not)}
 	if dec.Question != nil {
 		q := *dec.Question
 		if q.ID == w.asked.ID {

@@ -17,8 +17,10 @@ type Decision struct {
 	Action decide.Action
 	Node   string
 	To     string
-	// Reasons are why, in order, and Not is every other thing that was weighed.
+	// Reasons are why, in order, and Not is every other thing that was weighed. Told are the
+	// reasons as they were at Since: they do not change with every look.
 	Reasons  []string
+	Told     []string
 	Not      []decide.Alternative
 	Question *decide.Question // for a person, nil when there is none
 	// Refused is why what was decided was not begun when it was tried last, and Again when
