@@ -136,7 +136,7 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 }
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
-	st, err := lookSilent(ctx, x)
+	st, err := e.lookOnce(ctx, x)
 	if errors.Is(err, errOnAir) && e.turning { // its Zigbee2MQTT is gone, its stick goes on
 		return e.resetOrphan(ctx, x)
 	}
@@ -208,6 +208,16 @@ func startsLast(k plan.Kind) bool {
 
 func cannotBeAsked(x Node, err error, at time.Time) string {
 	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since", x.Name(), err, at.Format(time.DateTime))
+}
+
+// lookOnce does not wait long for the node that was fenced: it is not expected to answer.
+func (e *execution) lookOnce(ctx context.Context, x Node) (network.StickState, error) {
+	if e.facts.Fenced != nil && x.Name() == e.plan.From {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, bootPatience)
+		defer cancel()
+	}
+	return lookSilent(ctx, x)
 }
 
 var (

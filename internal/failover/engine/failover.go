@@ -173,10 +173,13 @@ func (c *Controller) canBeLoaded(in readiness.Input, node string) bool {
 	return loaded || in.Record.Seed != "" || in.Record.Sticks[node].Generation != 0
 }
 
+// deadPatience is how long an answer over MQTT is waited for the second time.
+const deadPatience = 5 * time.Second
+
 // dead looks once more, before anything is touched, and takes what the generation tells
 // of the network for what Zigbee2MQTT must tell afterwards.
 func (e *execution) dead(ctx context.Context, s plan.Step) ([]string, error) {
-	in, err := e.c.look(ctx, e.net, e.plan.To, false)
+	in, err := e.c.lookWithin(ctx, e.net, e.plan.To, false, deadPatience)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,7 @@ type ladder struct {
 	x       Node
 	s       plan.Step
 	stopped []string // what was seen when it was stopped
+	lost    bool     // its host cannot be asked
 	running bool     // it was seen that a program drives the stick, and not that it ended
 	failed  []string // the rungs so far, with why they gave no proof
 }
@@ -89,7 +90,7 @@ func (e *execution) climb(ctx context.Context, s plan.Step) ([]string, error) {
 
 // climbFar is for a node that cannot be asked any more, after what was seen.
 func (e *execution) climbFar(ctx context.Context, s plan.Step, x Node, why error) ([]string, error) {
-	l := &ladder{e: e, x: x, s: s, failed: []string{why.Error()}}
+	l := &ladder{e: e, x: x, s: s, failed: []string{why.Error()}, lost: unseen(why)}
 	return l.climb(ctx, l.far())
 }
 
@@ -162,7 +163,7 @@ func (l *ladder) far() []rung {
 // stopAndReset is rungs 1 and 2: stopping Zigbee2MQTT proves nothing of a stick.
 func (l *ladder) stopAndReset(ctx context.Context) (proof, error) {
 	o, err := observeSoon(ctx, l.x)
-	if err != nil {
+	if l.lost = err != nil; l.lost {
 		return proof{}, errors.Join(err, l.oweBoot())
 	}
 	l.running = o.Runs() && !o.OnlyOurs()
@@ -229,6 +230,9 @@ func (l *ladder) oweBoot() error {
 // by itself. So it is proof only together with a parked stick that hears the network's
 // routers, and no coordinator.
 func (l *ladder) unplug(ctx context.Context) (proof, error) {
+	if l.lost {
+		return proof{}, errors.New("its host does not answer")
+	}
 	u, err := l.x.Unplug(ctx)
 	if err != nil {
 		return proof{}, err
@@ -262,7 +266,7 @@ func (l *ladder) putBack(ctx context.Context, why error) error {
 func (l *ladder) cut(f Fence) func(context.Context) (proof, error) {
 	return func(ctx context.Context) (proof, error) {
 		saw, err := f.Cut(ctx)
-		if err == nil {
+		if err == nil && !l.lost {
 			err = goneFrom(ctx, l.x)
 		}
 		if err != nil {
@@ -283,8 +287,10 @@ func (l *ladder) word(ctx context.Context) (proof, error) {
 	case l.running:
 		return proof{}, errors.New("a program was seen to drive the stick, which contradicts it")
 	}
-	if err := goneFrom(ctx, l.x); err != nil {
-		return proof{}, err
+	if !l.lost {
+		if err := goneFrom(ctx, l.x); err != nil {
+			return proof{}, err
+		}
 	}
 	return proof{append(l.stopped, word), network.Fenced{Rung: string(decide.RungPerson), By: "a person's word", Saw: word}}, nil
 }
@@ -338,7 +344,7 @@ func (e *execution) stillFenced(ctx context.Context, x Node, why error) (string,
 		saw, err := e.climbFar(ctx, e.startStep(), x, why)
 		return strings.Join(saw, "; "), err
 	}
-	if f.Rung != network.ByRisk {
+	if f.Rung != network.ByRisk && !unseen(why) {
 		if err := goneFrom(ctx, x); err != nil {
 			return "", err
 		}

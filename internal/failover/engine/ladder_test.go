@@ -478,3 +478,63 @@ func TestRungs(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// What is said to have no power answers: a fence that has cut something else, or a person
+// who has pulled the wrong stick, is contradicted.
+func TestHostThatAnswersContradicts(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		request engine.Request
+		fence   bool
+	}{
+		{"a fence", engine.Request{To: "cellar"}, true},
+		{"a person", engine.Request{To: "cellar", Confirmed: "the owner has pulled it"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := warmHome(t)
+				captured(t, controller(h, s))
+				muted(h)
+				h.Host("attic").SetNoUSB()
+				fences := map[string][]engine.Fence{}
+				if tt.fence {
+					p := h.Host("attic").Plug()
+					p.Broken = true
+					fences["attic"] = []engine.Fence{p}
+				}
+				e, err := fencedBy(h, s, fences).Failover(context.Background(), tt.request, quiet)
+				if err != nil || e.Outcome != plan.GivenUp || !strings.Contains(e.Err.Error(), "that contradicts it") {
+					t.Fatalf("%s: %v, %v", e.Outcome, e.Err, err)
+				}
+				noViolations(t, h)
+			})
+		})
+	}
+}
+
+// A stick that was taken off USB may be fenced so again, by a later failover.
+func TestUnpluggedStickIsFencedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		silentAndMute(h)
+		h.SetFault(func(op string) error {
+			if op == "cellar.start" {
+				return errFault
+			}
+			return nil
+		})
+		e, err := controller(h, s).Failover(context.Background(), engine.Request{To: "cellar"}, quiet)
+		if err != nil || e.Outcome == plan.Completed {
+			t.Fatalf("%s: %v, %v", e.Outcome, e.Err, err)
+		}
+		h.SetFault(nil)
+		e, err = controller(h, s).Failover(context.Background(), engine.Request{To: "cellar"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		settled(t, h, "cellar")
+		remembered(t, s, network.ByUnplug)
+	})
+}

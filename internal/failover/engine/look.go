@@ -159,6 +159,11 @@ func (c *Controller) Preflight(ctx context.Context, net, to string) (readiness.A
 // look gathers everything an assessment wants, all nodes at once. sticks says
 // whether to ask the sticks of nodes where nothing runs.
 func (c *Controller) look(ctx context.Context, n *Network, to string, sticks bool) (readiness.Input, error) {
+	return c.lookWithin(ctx, n, to, sticks, bridgePatience)
+}
+
+// lookWithin is look for somebody who has no time for an answer over MQTT that is late.
+func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, sticks bool, patience time.Duration) (readiness.Input, error) {
 	known, err := c.known(n)
 	if err != nil {
 		return readiness.Input{}, err
@@ -169,7 +174,7 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	in := readiness.Input{Network: n.Name, To: to, Recorded: known.Record.Active, Unfinished: run, Now: time.Now(),
 		Views: make([]readiness.View, len(n.Nodes)), Known: known}
-	asking, stop := context.WithTimeout(ctx, patienceWith(n.Bridge))
+	asking, stop := context.WithTimeout(ctx, min(patience, patienceWith(n.Bridge)))
 	defer stop()
 	var views, bridge sync.WaitGroup
 	for i, x := range n.Nodes {
