@@ -53,7 +53,7 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 	watch := func(r engine.Report) { d.report(f, j, r) }
 	r := j.request.engineRequest()
 	if j.decision != nil {
-		r.AcceptRisk, r.Broken = j.risk, broken(j.decision)
+		r.AcceptRisk, r.Broken = j.risk, deadRadio(j.decision)
 	}
 	e := d.parts.Engine
 	switch {

@@ -189,9 +189,9 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
-// broken is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// deadRadio is what is wrong with the radio of a node that is left although its Zigbee2MQTT
 // runs and answers; "" when it does not.
-func broken(dec *decide.Decision) string {
+func deadRadio(dec *decide.Decision) string {
 	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
 	if dec.Action != decide.Failover || i < 0 {
 		return ""
