@@ -89,7 +89,7 @@ func (d *Desk) stateOf(f *dossier, now time.Time) decide.State {
 	s := decide.State{
 		Open: f.picture.unfinished(), LastActive: st.Record.Active, Acknowledged: w.notes.Acknowledged,
 		Failovers: within(w.failovers(f.past), now, 24*time.Hour), Repairs: within(f.past.repairs, now, 24*time.Hour),
-		Starts: within(f.past.starts, now, 24*time.Hour), Tried: w.tried, Stopped: f.stoppedOnPurpose(),
+		Starts: within(f.past.starts, now, 24*time.Hour), Tried: slices.Clone(w.tried), Stopped: f.stoppedOnPurpose(),
 		FenceFailed: f.fencesFailed(), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
 		Rehearsal: f.rehearsal(now),
 	}
@@ -193,9 +193,9 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
-// broken is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// deadRadio is what is wrong with the radio of a node that is left although its Zigbee2MQTT
 // runs and answers; "" when it does not.
-func broken(dec *decide.Decision) string {
+func deadRadio(dec *decide.Decision) string {
 	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
 	if dec.Action != decide.Failover || i < 0 {
 		return ""

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -134,7 +135,7 @@ func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.I
 			return generation.Generation{}, err
 		}
 	}
-	if _, err := n.Bridge.State(ctx); err != nil { // then Zigbee works without it, and nobody could prove the target
+	if _, err := n.Bridge.State(ctx); err != nil && !broken.IgnoresBroker { // then Zigbee works without it, and nobody could prove the target
 		return refuse(fmt.Sprintf("the broker cannot be reached (%v), so nobody can tell who serves the home", err), "see that the broker runs, then look again")
 	}
 	if !c.canBeLoaded(in, to) {

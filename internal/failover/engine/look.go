@@ -193,6 +193,7 @@ func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, stic
 	bridge.Wait()
 	r := &in.Record
 	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
+	r.Sticks, r.Off = maps.Clone(r.Sticks), maps.Clone(r.Off)
 	speakers(&in.Record, in.Views)
 	return in, nil
 }
@@ -214,6 +215,9 @@ func speakers(r *network.Record, views []readiness.View) (news bool) {
 	for _, v := range views {
 		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
 			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+			if beside { // what its stick holds changes
+				forgetStick(r, v.Name)
+			}
 			news = news || spoke || beside
 		}
 		if at, off := r.Off[v.Name]; off && v.Observed != nil && v.Observed.TTYPresent && v.Observed.At.After(at.Add(plugBudget)) {
