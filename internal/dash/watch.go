@@ -18,15 +18,15 @@ func watchOf(n status.Network) web.Watch {
 	if d == nil {
 		return web.Watch{}
 	}
-	w := web.Watch{Decision: sentence(decided(d) + d.Summary()), Automatics: automatics(n)}
+	w := web.Watch{Decision: said(n, decided(d)+d.Summary()), Automatics: automatics(n)}
 	for _, r := range d.Reasons[min(1, len(d.Reasons)):] {
-		w.Reasons = append(w.Reasons, sentence(r))
+		w.Reasons = append(w.Reasons, said(n, r))
 	}
 	for _, c := range n.Conditions {
 		w.Tells = append(w.Tells, web.Tell{State: conditionState(c.Kind), Node: c.Node, What: capital(string(c.Kind)), Evidence: c.Evidence})
 	}
 	for _, a := range d.Not {
-		w.Not = append(w.Not, web.Alternative{What: strings.TrimSpace(capital(string(a.Action)) + " " + a.Node), Why: sentence(a.Why)})
+		w.Not = append(w.Not, web.Alternative{What: strings.TrimSpace(capital(string(a.Action)) + " " + a.Node), Why: said(n, a.Why)})
 	}
 	if d.Refused != "" {
 		w.Refused = sentence("It was not begun: " + d.Refused)
@@ -41,6 +41,15 @@ func watchOf(n status.Network) web.Watch {
 		w.Number = fmt.Sprintf("z2mha why --number %d", d.Number)
 	}
 	return w
+}
+
+// said is a sentence, in which the name of a node that begins it stays as it is.
+func said(n status.Network, s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if _, is := n.Node(strings.TrimRight(word, ":,")); is {
+		return strings.TrimSuffix(s, ".") + "."
+	}
+	return sentence(s)
 }
 
 // decided is what begins the sentence.
@@ -81,7 +90,7 @@ func questionOf(n status.Network) *web.Question {
 		return nil
 	}
 	q := n.Decision.Question
-	return &web.Question{Text: sentence(q.Text), Fix: sentence(q.Fix), Action: answer(n, *n.Decision)}
+	return &web.Question{Text: said(n, q.Text), Fix: said(n, q.Fix), Action: answer(n, *n.Decision)}
 }
 
 // answer is the button that answers a question, shown with its plan first; the zero Action
@@ -120,7 +129,7 @@ func ifDied(n status.Network) string {
 			continue
 		}
 		how := map[coverage.Answer]string{coverage.Yes: "Zigbee comes back by itself", coverage.ByHand: "Zigbee comes back by your hand", coverage.No: "Zigbee is gone"}[l.Survives]
-		return fmt.Sprintf("If %s died now: %s. %s", n.Active, how, sentence(l.Why))
+		return fmt.Sprintf("If %s died now: %s. %s", n.Active, how, said(n, l.Why))
 	}
 	return ""
 }

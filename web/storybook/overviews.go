@@ -55,13 +55,13 @@ func Home() web.Network {
 		Covers: covers(),
 		Checks: checks(),
 		Events: events(),
-		If:     "If attic died now: Zigbee comes back by itself. Cellar takes over: the plug switch.attic of Home Assistant cuts the power of attic.",
+		If:     "If attic died now: Zigbee comes back by itself. cellar takes over by itself, once attic is silent or the plug switch.attic of Home Assistant has cut its power.",
 		Watch: web.Watch{
 			Automatics: "It repairs, starts and fails over by itself.",
 			Tells: []web.Tell{{State: web.LightGood, Node: "attic", What: "Healthy",
 				Evidence: []string{"looked at attic 12 s ago: node (pid 812) runs and holds /dev/ttyUSB0", "a device was heard 3 s ago"}}},
 			Decision: "Nothing is done: attic serves.", Reasons: []string{"A device was heard 3 s ago."},
-			Not:       []web.Alternative{{What: "Failover", Why: "Attic serves: a device was heard 3 s ago."}, {What: "Rehearse", Why: "No rehearsal is due."}},
+			Not:       []web.Alternative{{What: "Failover", Why: "attic serves: a device was heard 3 s ago."}, {What: "Rehearse", Why: "No rehearsal is due."}},
 			Rehearsal: "The next rehearsal is due on Sun 29 Nov, 03:31.", Number: "z2mha why --number 412",
 		},
 	}
@@ -72,7 +72,7 @@ func Asked() web.Network {
 	n := lost()
 	n.If = ""
 	n.Question = &web.Question{
-		Text:   "Attic: host unreachable and bridge offline for 21 s. Attic cannot be asked, and no fence that does not depend on it is configured, so its stick may be on air. When it is silent, cellar takes over (generation 218).",
+		Text:   "attic: host unreachable and bridge offline for 21 s. attic cannot be asked, and no fence that does not depend on it is configured, so its stick may be on air. When it is silent, cellar takes over (generation 218).",
 		Fix:    "Pull the stick out of attic, or cut the power of attic, and leave it so. Then press “It is unplugged” on the page, or run `z2mha failover --to cellar --confirm-unplugged`.",
 		Action: web.Action{Label: "It is unplugged: let cellar take over …", Verb: "failover", Network: "home", To: "cellar", Danger: true},
 	}
@@ -81,9 +81,9 @@ func Asked() web.Network {
 		Tells: []web.Tell{
 			{State: web.LightBad, Node: "attic", What: "Host unreachable and bridge offline", Evidence: []string{"attic could not be looked at since 41 s: no route to host", "bridge/state has been offline for 39 s"}},
 			{State: web.LightWarn, Node: "shed", What: "Stand-by not ready", Evidence: []string{"its stick was never loaded with this network"}}},
-		Decision: "A person is asked: attic cannot be asked, so its stick may be on air.", Reasons: []string{"Attic: host unreachable and bridge offline for 41 s."},
+		Decision: "A person is asked: attic cannot be asked, so its stick may be on air.", Reasons: []string{"attic: host unreachable and bridge offline for 41 s."},
 		Refused: "It was not begun: attic cannot be looked at (no route to host), so its stick may be on air. It is tried again in 5 min.",
-		Not:     []web.Alternative{{What: "Repair attic", Why: "Attic cannot be reached, so nothing can be restarted there."}, {What: "Failover", Why: "There is no proof that attic is silent."}},
+		Not:     []web.Alternative{{What: "Repair attic", Why: "attic cannot be reached, so nothing can be restarted there."}, {What: "Failover", Why: "There is no proof that attic is silent."}},
 		Number:  "z2mha why --number 431",
 	}
 	return n

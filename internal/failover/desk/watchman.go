@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"z2mha/internal/failover/decide"
@@ -314,10 +315,19 @@ func (d *Desk) askPerson(f *dossier, dec decide.Decision) {
 	case id != "" && id != w.asked.ID:
 		w.asked = *dec.Question
 		d.tell(f, status.Event{Type: status.EventNeedsConfirmation, Node: dec.Node, To: dec.To, Cause: status.CauseAutomatic,
-			Text: sentence(dec.Question.Text), Fix: dec.Question.Fix})
+			Text: f.said(dec.Question.Text), Fix: dec.Question.Fix})
 	case id == "" && w.asked.ID != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
 		w.asked = decide.Question{}
 	}
+}
+
+// said is a sentence, in which the name of a node that begins it stays as it is.
+func (f *dossier) said(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if slices.ContainsFunc(f.nodes, func(n Node) bool { return n.Name == strings.TrimRight(word, ":,") }) {
+		return stop(s)
+	}
+	return sentence(s)
 }
 
 // shown is the decision as everybody sees it; nil when there is none. Desk.mu is held.
