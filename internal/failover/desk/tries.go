@@ -65,7 +65,7 @@ func (d *Desk) concludeOwn(f *dossier, j *job, ended engine.Ended, err error) (t
 
 func (w *watch) succeeded(dec *decide.Decision) {
 	delete(w.tries, keyOf(*dec))
-	w.tried = slices.DeleteFunc(w.tried, func(t decide.Tried) bool { return t.Action == dec.Action })
+	w.tried = slices.DeleteFunc(slices.Clone(w.tried), func(t decide.Tried) bool { return t.Action == dec.Action })
 	if dec.Action == decide.Failover || dec.Action == decide.Silence {
 		w.fences = nil
 	}

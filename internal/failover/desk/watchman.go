@@ -27,7 +27,7 @@ type watch struct {
 	tries    map[string]try   // what was not begun or did not work, by what was decided
 	tried    []decide.Tried   // what came to nothing, of late
 	fences   map[string]unfenced
-	asked    string // id of the question that was told last, "" when there is none
+	asked    decide.Question // that was told last, zero when there is none
 	notes    status.Notes
 	notesErr error
 	noted    bool      // notes were read once
@@ -188,6 +188,16 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
+// broken is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// runs and answers; "" when it does not.
+func broken(dec *decide.Decision) string {
+	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
+	if dec.Action != decide.Failover || i < 0 {
+		return ""
+	}
+	return first(dec.Conditions[i].Evidence)
+}
+
 // How soon a network is looked at again when something is wrong with it: evidence must be
 // seen more than once.
 const (
@@ -296,12 +306,12 @@ func questionID(dec decide.Decision) string {
 func (d *Desk) askPerson(f *dossier, dec decide.Decision) {
 	w := &f.watch
 	switch id := questionID(dec); {
-	case id != "" && id != w.asked:
-		w.asked = id
+	case id != "" && id != w.asked.ID:
+		w.asked = *dec.Question
 		d.tell(f, status.Event{Type: status.EventNeedsConfirmation, Node: dec.Node, To: dec.To, Cause: status.CauseAutomatic,
 			Text: sentence(dec.Question.Text), Fix: dec.Question.Fix})
-	case id == "" && w.asked != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
-		w.asked = ""
+	case id == "" && w.asked.ID != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
+		w.asked = decide.Question{}
 	}
 }
 
@@ -315,6 +325,9 @@ func (w watch) shown() *status.Decision {
 		Reasons: slices.Clone(dec.Reasons), Not: slices.Clone(dec.Not)}
 	if dec.Question != nil {
 		q := *dec.Question
+		if q.ID == w.asked.ID {
+			q = w.asked // as it was told: how long it has been so is said elsewhere
+		}
 		out.Question = &q
 	}
 	if t, ok := w.tries[keyOf(*dec)]; ok {

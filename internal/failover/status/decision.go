@@ -46,4 +46,17 @@ type Notes struct {
 	// Forgot is when the journal came out of a backup: what was done by itself before that
 	// may be missing in it, so it counts as a failover.
 	Forgot time.Time `json:"forgot,omitzero"`
+	// Errand is what a person has asked for on the command line beside a server, which
+	// takes it out before it acts; nil when there is none.
+	Errand *Errand `json:"errand,omitempty"`
+}
+
+// An Errand is a person's request on its way from one program to another.
+type Errand struct {
+	At          time.Time `json:"at"`
+	By          string    `json:"by"`
+	Verb        string    `json:"verb"` // in the words of package desk
+	To          string    `json:"to,omitempty"`
+	Confirmed   string    `json:"confirmed,omitempty"`
+	DespiteHold bool      `json:"despite_hold,omitempty"`
 }

@@ -73,7 +73,7 @@ func (h *Home) Clone() *Home {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		violations: slices.Clone(h.violations), answered: h.answered,
+		violations: slices.Clone(h.violations), answered: h.answered, signs: h.signs,
 		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
 	for _, x := range h.hosts {
 		c.hosts = append(c.hosts, x.clone(c))

@@ -74,6 +74,13 @@ func (l *link) publish(name string, retain bool, v any) error {
 	return wait(l.client.Publish(l.topic(name), 0, retain, raw))
 }
 
+// tell publishes what nobody waits for.
+func (l *link) tell(name string, v any) {
+	if raw, err := json.Marshal(v); err == nil && l.client.IsConnected() {
+		l.client.Publish(l.topic(name), 0, false, raw)
+	}
+}
+
 // close says offline and leaves, so that the last will is not needed.
 func (l *link) close() error {
 	err := wait(l.client.Publish(l.topic("bridge/state"), 0, true, offline))

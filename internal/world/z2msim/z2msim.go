@@ -91,8 +91,11 @@ type instance struct {
 	link  *link
 	work  sync.WaitGroup // commands and device frames under way
 
-	outMu sync.Mutex
-	out   io.Writer
+	outMu  sync.Mutex
+	out    io.Writer
+	logged string
+
+	queues sync.Map // by address: one command at a time for each device
 
 	mu      sync.Mutex // guards what follows
 	config  *config
@@ -120,9 +123,15 @@ type exitError struct {
 func (e *exitError) Error() string { return e.why }
 
 func (s *instance) log(level, format string, args ...any) {
+	message := "z2m: " + fmt.Sprintf(format, args...)
 	s.outMu.Lock()
-	defer s.outMu.Unlock()
-	fmt.Fprintf(s.out, "[%s] %s: \tz2m: %s\n", s.now().Format(time.DateTime), level, fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.out, "[%s] %s: \t%s\n", s.now().Format(time.DateTime), level, message)
+	tell := message != s.logged && s.link != nil // never twice the same in a row
+	s.logged = message
+	s.outMu.Unlock()
+	if tell {
+		s.link.tell("bridge/logging", map[string]string{"level": level, "message": message})
+	}
 }
 
 func (s *instance) fail(err error) int {
