@@ -54,6 +54,27 @@ func (l *Line) Suffer(t Trouble) {
 	l.changed = make(chan struct{})
 }
 
+// Change changes what is wrong.
+func (l *Line) Change(change func(*Trouble)) {
+	l.mu.Lock()
+	t := l.trouble
+	l.mu.Unlock()
+	change(&t)
+	l.Suffer(t)
+}
+
+// Lose loses, on every connection, what is on its way and whatever is written from now on;
+// neither end learns of it.
+func (l *Line) Lose() {
+	l.mu.Lock()
+	gone := l.takeLocked()
+	l.mu.Unlock()
+	for _, p := range gone {
+		p.client.in.lose()
+		p.client.out.lose()
+	}
+}
+
 // Trouble is what is wrong now.
 func (l *Line) Trouble() Trouble {
 	l.mu.Lock()

@@ -157,11 +157,7 @@ func (h *Host) runInside(l net.Conn, ch ssh.Channel, i *inside) {
 
 func (h *Host) serveFiles(ch ssh.Channel) {
 	defer ch.Close()
-	var stream io.ReadWriteCloser = ch
-	if h.files != nil {
-		stream = h.files(ch)
-	}
-	srv, err := sftp.NewServer(stream, sftp.WithServerWorkingDirectory(h.home))
+	srv, err := sftp.NewServer(ch, sftp.WithServerWorkingDirectory(h.home))
 	if err != nil {
 		return
 	}

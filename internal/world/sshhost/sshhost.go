@@ -40,8 +40,6 @@ type Options struct {
 	// Run takes the place of /bin/sh, inside this process; it returns the exit status.
 	// ctx ends with a signal. Home, Path and Env mean nothing to it.
 	Run func(ctx context.Context, line string, s Stdio) int
-	// Files is put between a client and the server of its files; nil: nothing.
-	Files func(io.ReadWriteCloser) io.ReadWriteCloser
 }
 
 // Stdio is what a command reads and writes. Reading ends, and writing fails, when the
@@ -58,7 +56,6 @@ type Host struct {
 	user     string
 	noSFTP   bool
 	runs     func(context.Context, string, Stdio) int
-	files    func(io.ReadWriteCloser) io.ReadWriteCloser
 	listener net.Listener
 	work     sync.WaitGroup
 
@@ -78,7 +75,7 @@ type Host struct {
 // Start listens and serves until Close.
 func Start(o Options) (*Host, error) {
 	h := &Host{
-		home: o.Home, env: environment(o), user: o.User, noSFTP: o.NoSFTP, runs: o.Run, files: o.Files,
+		home: o.Home, env: environment(o), user: o.User, noSFTP: o.NoSFTP, runs: o.Run,
 		listener: o.Listener, hostKey: o.HostKey,
 		authorized: map[string]bool{}, gate: newGate(),
 		links: map[*link]bool{}, running: map[*process]bool{},

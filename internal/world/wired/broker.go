@@ -61,9 +61,7 @@ func (b *broker) start() error {
 	defer b.mu.Unlock()
 	b.server = server
 	for _, l := range b.lines {
-		t := l.Trouble()
-		t.Refused = false
-		l.Suffer(t)
+		l.Change(func(t *memnet.Trouble) { t.Refused = false })
 	}
 	return nil
 }
@@ -79,13 +77,18 @@ func (b *broker) stop() error {
 		return nil
 	}
 	for _, l := range lines {
-		t := l.Trouble()
-		t.Refused = true
-		l.Suffer(t)
+		l.Change(func(t *memnet.Trouble) { t.Refused = true })
 		l.Cut()
 	}
 	b.links.Wait()
 	return server.Close()
+}
+
+// up says that it takes clients.
+func (b *broker) up() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.server != nil
 }
 
 // publish publishes from inside, when it is up.

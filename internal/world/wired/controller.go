@@ -109,7 +109,7 @@ func (c *controller) run(ctx context.Context) (err error) {
 	var opened closers
 	defer func() { err = errors.Join(err, opened.close()) }()
 	held := holds.New(filepath.Join(state, "holds"), disk)
-	runs := journal.New(filepath.Join(state, "runs"), disk)
+	runs := lines{journal.New(filepath.Join(state, "runs"), disk), c, held}
 	net, err := c.network(ctx, log, &opened)
 	if err != nil {
 		return err
@@ -122,7 +122,7 @@ func (c *controller) run(ctx context.Context) (err error) {
 	opened.add(told)
 	d := desk.New(desk.Parts{
 		Engine: c.engine, History: runs, Events: told, Holds: held, Log: log,
-		Decide: decide.Decide, Policy: map[string]desk.Policy{network: {Policy: decide.DefaultPolicy}},
+		Decide: decide.Decide, Rungs: c.engine.Rungs, Policy: map[string]desk.Policy{network: {Policy: decide.DefaultPolicy}},
 		Notes:     notes.New(filepath.Join(state, "notes"), disk),
 		Decisions: decisions.New(filepath.Join(state, "decisions"), "simulation", disk, log),
 		Capture:   cadence.Default(), Membership: c.engine.Membership, Bridge: c.engine.Bridge, Sighted: c.engine.Sighted,
@@ -145,11 +145,15 @@ func (o *closers) close() (err error) {
 	return err
 }
 
+func (c *controller) isDead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dead
+}
+
 // fault is the disk of the controller.
 func (c *controller) fault(durable.Op, string) error {
-	c.mu.Lock()
-	dead := c.dead
-	c.mu.Unlock()
+	dead := c.isDead()
 	c.w.mu.Lock()
 	full := c.w.full
 	c.w.mu.Unlock()
@@ -164,7 +168,7 @@ func (c *controller) fault(durable.Op, string) error {
 
 // network is wired as in production.
 func (c *controller) network(ctx context.Context, log *slog.Logger, opened *closers) (engine.Network, error) {
-	out := engine.Network{Name: network, Timing: plan.DefaultTiming(), Policy: decide.DefaultPolicy, Fences: c.w.fences()}
+	out := engine.Network{Name: network, Timing: plan.DefaultTiming(), Policy: decide.DefaultPolicy, Fences: c.fences()}
 	mqtt, err := bus.Open(bus.Config{Server: "mqtt://broker:1883", ClientID: "z2mha", Log: log, Dialer: c.dialer(c.w.toBroker)})
 	if err != nil {
 		return out, err

@@ -44,8 +44,9 @@ type Host struct {
 	processes map[int]*process
 	pid       int
 	full      bool // the disk
+	frozen    bool
+	hung      *process // a Zigbee2MQTT that stands still
 	unit      unit
-	runs      string // copy of the helper's records, made when the power went
 }
 
 func newHost(w *World, name string) *Host {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"z2mha/internal/host/helper"
+	"z2mha/internal/host/helperapi"
 	"z2mha/internal/world/sshhost"
 )
 
@@ -129,6 +130,9 @@ func (h *Host) helper(ctx context.Context, argv []string, s sshhost.Stdio) int {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	if len(argv) > 1 && argv[1] == helperapi.VerbSFTP {
+		s = h.throughDisk(s)
+	}
 	p := h.spawn(filepath.Base(argv[0]), "", true, stop)
 	status := helper.Main(helper.Env{Stdin: s.In, Stdout: s.Out, Stderr: s.Err, Machine: machine{h, p}, Stop: ctx}, argv[1:])
 	p.ended(status)

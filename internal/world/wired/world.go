@@ -30,7 +30,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"z2mha/internal/dongle/znpsim"
-	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/host/remote"
 	"z2mha/internal/world/home"
@@ -50,22 +49,27 @@ type World struct {
 	work     sync.WaitGroup
 	began    time.Time
 	logged   bool
+	plugs    bool // every host has its power from a plug that can be switched
 	cancel   context.CancelFunc
 
-	mu     sync.Mutex // guards what follows
-	now    *controller
-	ended  bool
-	full   bool // the controller's disk
-	lines  []string
-	timers map[*time.Timer]bool
-	wrong  []string
-	seen   map[string]bool // breaches of the medium
+	mu       sync.Mutex // guards what follows
+	now      *controller
+	ended    bool
+	full     bool // the controller's disk
+	bomb     *bomb
+	coverage map[Kind]int
+	open     map[string]bool // runs that are under way
+	noBroker time.Time       // since when it is down
+	lines    []string
+	timers   map[*time.Timer]bool
+	wrong    []string
+	seen     map[string]bool // breaches of the medium
 }
 
 // New builds a home below dir. The first of the names carries the network.
 func New(dir string, logged bool, names ...string) (*World, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &World{dir: dir, toBroker: memnet.NewLine("broker:1883"), began: time.Now(), logged: logged, cancel: cancel, timers: map[*time.Timer]bool{}, seen: map[string]bool{}}
+	w := &World{dir: dir, toBroker: memnet.NewLine("broker:1883"), began: time.Now(), logged: logged, cancel: cancel, timers: map[*time.Timer]bool{}, seen: map[string]bool{}, open: map[string]bool{}, coverage: map[Kind]int{}}
 	if err := os.MkdirAll(w.state(), 0o700); err != nil {
 		return nil, err
 	}
@@ -237,6 +241,3 @@ func (o *output) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-// fences are what can cut the power of a host.
-func (w *World) fences() map[string][]engine.Fence { return nil }
