@@ -253,7 +253,8 @@ func TestItAnnouncesInOrder(t *testing.T) {
 			"homeassistant/device/z2mha_home/config", "homeassistant/device/z2mha_home_pi/config", "homeassistant/device/z2mha_home_nuc/config",
 			"z2mha/status", "z2mha/home/switchover_available", "z2mha/home/auto_failover_available",
 			"z2mha/home/pi/activatable", "z2mha/home/nuc/activatable",
-			"z2mha/home/attributes", "z2mha/home/last_switchover_attributes", "z2mha/home/auto_failover_attributes", "z2mha/home/condition_attributes", "z2mha/home/decision_attributes", "z2mha/home/state",
+			"z2mha/home/attributes", "z2mha/home/last_switchover_attributes", "z2mha/home/auto_failover_attributes",
+			"z2mha/home/condition_attributes", "z2mha/home/decision_attributes", "z2mha/home/state",
 			"z2mha/home/pi/attributes", "z2mha/home/pi/state", "z2mha/home/nuc/attributes", "z2mha/home/nuc/state",
 		}
 		if diff := cmp.Diff(want, topics(w.ear.take(""))); diff != "" {

@@ -22,7 +22,7 @@ import (
 // start, in its order: bridge/state, then info, devices and groups, then the states
 // it remembers.
 func (s *instance) startLink(ctx context.Context) error {
-	s.link = newLink(s.config, s.command)
+	s.link = newLink(s.config, s.o.Dial, s.command)
 	if err := s.link.connect(); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -54,8 +55,8 @@ type incoming struct {
 }
 
 // openStick opens the port with its lock and checks that a Z-Stack answers.
-func openStick(ctx context.Context, address string) (*stick, error) {
-	rw, err := port.Open(ctx, address)
+func openStick(ctx context.Context, open func(context.Context, string) (io.ReadWriteCloser, error), address string) (*stick, error) {
+	rw, err := open(ctx, address)
 	if busy := (*port.BusyError)(nil); errors.As(err, &busy) {
 		return nil, fmt.Errorf("cannot lock port: %w", err)
 	}
