@@ -106,6 +106,19 @@ func (e *ear) until(from int, topic string, words ...string) int {
 	}
 }
 
+// last says that the newest message on a topic, of those from the one numbered from on,
+// has all words.
+func (e *ear) last(from int, topic string, words ...string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range slices.Backward(e.all[from:]) {
+		if m.Topic == topic {
+			return hasAll(string(m.Payload), words)
+		}
+	}
+	return false
+}
+
 // heard is what came, to be read by people.
 func (e *ear) heard(from int) string {
 	e.mu.Lock()
