@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,11 +33,12 @@ const hasty = "policy: {settle: 1s, confirm: 5s, respawn: 1s}\n"
 // writes a scenario.
 func watched(t *testing.T, change ...func(*home.Options)) *guarded {
 	t.Helper()
-	t.Parallel()
 	if os.Getenv("Z2MHA_SIMULATED") != "" {
 		return guard(t, simulatedParts(), change...)
 	}
-	return guard(t, realParts(t), change...)
+	o := realParts(t)
+	o.NewHost = sshdUnder(t, machinesOfTheirOwn(t))
+	return guard(t, o, change...)
 }
 
 // guard builds the home.
@@ -225,20 +225,3 @@ func (g *guarded) cutOff(n *home.Node) { g.gates[n.Name].Close() }
 
 // reachable gives it back.
 func (g *guarded) reachable(n *home.Node) { g.gates[n.Name].Open() }
-
-// family is a process with all that descend from it.
-func family(pid int) []int {
-	out := []int{pid}
-	for i := 0; i < len(out); i++ {
-		children, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", out[i]))
-		for _, file := range children {
-			raw, _ := os.ReadFile(file) // it may have ended
-			for _, word := range strings.Fields(string(raw)) {
-				if child, err := strconv.Atoi(word); err == nil {
-					out = append(out, child)
-				}
-			}
-		}
-	}
-	return out
-}

@@ -119,6 +119,11 @@ func (e *ear) last(from int, topic string, words ...string) bool {
 	return false
 }
 
+// has says that a message came on a topic with all words.
+func (e *ear) has(topic string, words ...string) bool {
+	return slices.ContainsFunc(e.messages(), func(m bus.Message) bool { return m.Topic == topic && hasAll(string(m.Payload), words) })
+}
+
 // heard is what came, to be read by people.
 func (e *ear) heard(from int) string {
 	e.mu.Lock()
