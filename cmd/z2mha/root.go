@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		acceptCommand(&f), failoverCommand(&f), seedCommand(&f), restoreCommand(&f), shelfCommand(&f),
-		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), holdCommand(&f), releaseCommand(&f),
+		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), acknowledgeCommand(&f), holdCommand(&f), releaseCommand(&f),
 		whyCommand(&f), replayCommand(),
 		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root

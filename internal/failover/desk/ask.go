@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
@@ -187,6 +188,7 @@ func (d *Desk) mayBegin(f *dossier, r Request) error {
 		return refuse("on hold nothing but a start can be asked for", "release the hold first")
 	case r.DespiteHold && r.Unattended:
 		return refuse("only a person who has looked may ask for that", "use the page of z2mha, or the command line")
+	case broken.IgnoresHold && f.job == nil:
 	case f.holdErr != nil && !r.DespiteHold:
 		return refuse("whether the network is on hold cannot be read, so it counts as held: "+f.holdErr.Error(), "release the hold first")
 	case f.hold.On && !r.DespiteHold:

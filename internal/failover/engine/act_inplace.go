@@ -35,6 +35,27 @@ func (e *MuteError) Unwrap() error { return e.Err }
 
 // survey looks once more whether what the plan is for is so.
 func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
+	back, err := e.surveyBack(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.surveyNow(ctx, s)
+	return append(back, saw...), err
+}
+
+// surveyBack gives a node that is to be a stand-by again the stick that we took from it.
+func (e *execution) surveyBack(ctx context.Context, s plan.Step) ([]string, error) {
+	if e.plan.Kind != plan.KindReturn {
+		return nil, nil
+	}
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	return e.putBack(ctx, x)
+}
+
+func (e *execution) surveyNow(ctx context.Context, s plan.Step) ([]string, error) {
 	in, err := e.c.look(ctx, e.net, "", e.plan.Kind != plan.KindRepair)
 	if err != nil {
 		return nil, err
@@ -76,6 +97,10 @@ func (e *execution) resetTwice(ctx context.Context, s plan.Step) ([]string, erro
 	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
 		return nil, err
 	}
+	return e.resetAgain(ctx, s)
+}
+
+func (e *execution) resetAgain(ctx context.Context, s plan.Step) ([]string, error) {
 	saw, err := e.resetStick(ctx, s)
 	if err == nil || sleep(ctx, resetPause) != nil {
 		return saw, err

@@ -1,12 +1,14 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -133,7 +135,7 @@ func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.I
 			return generation.Generation{}, err
 		}
 	}
-	if _, err := n.Bridge.State(ctx); err != nil { // then Zigbee works without it, and nobody could prove the target
+	if _, err := n.Bridge.State(ctx); err != nil && !broken.IgnoresBroker { // then Zigbee works without it, and nobody could prove the target
 		return refuse(fmt.Sprintf("the broker cannot be reached (%v), so nobody can tell who serves the home", err), "see that the broker runs, then look again")
 	}
 	if !c.canBeLoaded(in, to) {
@@ -172,10 +174,13 @@ func (c *Controller) canBeLoaded(in readiness.Input, node string) bool {
 	return loaded || in.Record.Seed != "" || in.Record.Sticks[node].Generation != 0
 }
 
+// deadPatience is how long an answer over MQTT is waited for the second time.
+const deadPatience = 5 * time.Second
+
 // dead looks once more, before anything is touched, and takes what the generation tells
 // of the network for what Zigbee2MQTT must tell afterwards.
 func (e *execution) dead(ctx context.Context, s plan.Step) ([]string, error) {
-	in, err := e.c.look(ctx, e.net, e.plan.To, false)
+	in, err := e.c.lookWithin(ctx, e.net, e.plan.To, false, deadPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -216,8 +221,9 @@ func stickElsewhere(node string) string {
 // person can, or a fence that works.
 type UnconfirmedError struct {
 	Node, Why string
-	Fences    []string // that were tried, in words
-	Running   bool     // a program was seen to drive the stick, so nobody's word counts
+	Fences    []string  // that were tried, in words
+	Running   bool      // a program was seen to drive the stick, so nobody's word counts
+	What      plan.Kind // that was given up; "" for a failover
 }
 
 func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
@@ -226,7 +232,7 @@ func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
 func (e *UnconfirmedError) Unwrap() error { return e.refusal() }
 
 func (e *UnconfirmedError) refusal() *network.RefusedError {
-	return &network.RefusedError{What: "failover", Why: e.Why, Remedy: e.remedy()}
+	return &network.RefusedError{What: cmp.Or(string(e.What), string(plan.KindFailover)), Why: e.Why, Remedy: e.remedy()}
 }
 
 // remedy is exactly what a person can do.
@@ -235,7 +241,7 @@ func (e *UnconfirmedError) remedy() string {
 	if len(e.Fences) > 0 {
 		all = append(all, fmt.Sprintf("see why %s did not cut the power, and try again", strings.Join(e.Fences, " and ")))
 	}
-	if e.Running {
+	if e.Running || e.What == plan.KindSilence { // which takes nobody's word either
 		return strings.Join(append(all, fmt.Sprintf("take the power from %s itself, or pull its stick, and try again", e.Node)), "; or ")
 	}
 	return strings.Join(append(all, fmt.Sprintf("make %s reachable with its stick, or see that the stick has no power, and say so with --confirm-unplugged", e.Node)), "; or ")

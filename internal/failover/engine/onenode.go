@@ -247,6 +247,9 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.keepMemory(s.Node, now); err != nil {
+		return nil, err
+	}
 	counters, err := img.Counters()
 	if err != nil {
 		return nil, err
@@ -258,10 +261,15 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
+	img = img.Clone()
 	if e.plan.Kind == plan.KindStart || e.plan.Kind == plan.KindRepair { // another stick may have spoken since this one did
-		img = img.Clone()
 		floors.LinkMargin = max(linksSince(counters.NWK, floors), e.overtakeOthers(ctx, s, img))
 	}
+	more, err := e.overtakeStrays(ctx, s, img)
+	if err != nil {
+		return nil, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, more)
 	want, err := nvimage.Successor(img, now.Image, keepPace(floors, counters.NWK))
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)

@@ -167,10 +167,10 @@ func InProcess(s HostSpec) (Host, error) {
 // furnish writes the data directories and the services.
 func (h *Home) furnish(_ context.Context, o Options) error {
 	now := time.Now()
-	if err := h.Attic.writeActive(h.addr, o.Login, h.Attic.Dongle.Image(), now); err != nil {
+	if err := h.Attic.WriteActive(h.addr, o.Login, h.Attic.Dongle.Image(), now); err != nil {
 		return err
 	}
-	if err := h.Cellar.writeStandby(h.addr, o.Login); err != nil {
+	if err := h.Cellar.WriteStandby(h.addr, o.Login); err != nil {
 		return err
 	}
 	for _, n := range h.Nodes() {
