@@ -111,7 +111,7 @@ func pulledAndFenced(t *testing.T) {
 func mute(t *testing.T) {
 	g := watched(t).seeded()
 	since := g.goesMute()
-	g.reaches(plan.ActFence)
+	g.comesTo(plan.ActFence)
 	g.foundWithin(since, time.Minute)
 	g.home.Attic.Dongle.SetFault(znpsim.Fault{})
 	g.tells(status.EventRepaired, "attic")
@@ -267,7 +267,7 @@ func brokerRestarts(t *testing.T) {
 		g.ear.say("z2mha/home/cellar/cmd/activate", "PRESS", false)
 		return waitFor(g.Context(), func() bool { return len(g.unsettled()) > 0 })
 	})
-	g.reaches(plan.ActStop)
+	g.comesTo(plan.ActStop)
 	b.stop()
 	<-time.After(3 * time.Second) // the case to test
 	b.start()
@@ -280,7 +280,7 @@ func brokerRestarts(t *testing.T) {
 func controllerDiesInSwitchover(t *testing.T) {
 	g := watched(t).seeded()
 	g.ear.say("z2mha/home/cellar/cmd/activate", "PRESS", false)
-	g.reaches(plan.ActPromote)
+	g.comesTo(plan.ActPromote)
 	g.server.kill()
 	g.returns()
 	g.becomes("the move is settled", func() bool { return len(g.unsettled()) == 0 })
@@ -294,7 +294,7 @@ func controllerDiesInFailover(t *testing.T) {
 	p := g.webPlug(g.home.Attic, func() { g.powerCut(g.home.Attic) })
 	g.seeded()
 	g.powerCut(g.home.Attic)
-	g.reaches(plan.ActPromote)
+	g.comesTo(plan.ActPromote)
 	g.server.kill()
 	g.wasFencedBy(p)
 	g.returns()
@@ -312,7 +312,7 @@ func standbyBreaks(t *testing.T) {
 	p := g.webPlug(g.home.Attic, func() { g.powerCut(g.home.Attic) })
 	g.seeded()
 	g.powerCut(g.home.Attic)
-	g.reaches(plan.ActFence)
+	g.comesTo(plan.ActFence)
 	g.home.Cellar.Dongle.SetFault(znpsim.Fault{Silent: true})
 	g.tells(status.EventFailoverFailed)
 	g.staysSilent(10 * time.Second)
@@ -367,10 +367,10 @@ func rehearsed(t *testing.T) {
 func (g *guarded) asks(id string, words ...string) {
 	g.Helper()
 	ev := g.tells(status.EventNeedsConfirmation, words...)
-	_, d := g.decided()
-	if d.Question == nil || id != "" && d.Question.ID != id {
-		g.Errorf("the question is %+v, want %q", d.Question, id)
-	}
+	g.becomes("the question "+id+" is on record", func() bool {
+		_, d := g.decided()
+		return d.Question != nil && (id == "" || d.Question.ID == id)
+	})
 	g.ends(g.z2mha("why"), exitOK, ev.Fix)
 	g.ends(g.z2mha("why", "--not", "failover"), exitOK)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/storage/decisions"
 	"z2mha/internal/world/home"
@@ -23,6 +24,7 @@ type guarded struct {
 	server *serving
 	ear    *ear
 	gates  map[string]*gate // by node
+	began  time.Time        // when the home was ready to be broken
 }
 
 // hasty is a policy with which a test need not wait long.
@@ -103,7 +105,18 @@ func (g *guarded) serves() *guarded {
 	g.becomes("the cellar could take over", func() bool {
 		return g.ear.last(from, "z2mha/home/attributes", `"ready":["cellar"]`) && len(g.unsettled()) == 0
 	})
+	g.began = time.Now()
 	return g
+}
+
+// comesTo waits until a step has begun since the home was broken.
+func (g *guarded) comesTo(act plan.Act) {
+	g.Helper()
+	g.becomes("step "+string(act)+" begins", func() bool {
+		return slices.ContainsFunc(g.journal(), func(e plan.Entry) bool {
+			return e.Event == plan.EventBegin && e.At.After(g.began) && strings.Contains(e.Step, "-"+string(act)+"-")
+		})
+	})
 }
 
 // decided is what was decided last, and what it was made from.
