@@ -234,9 +234,6 @@ func (e *execution) unsettled(s plan.Step, cause, err error) Ended {
 // end closes the run. One whose end cannot be written down is not over: the next
 // start would take it up under a newer one.
 func (e *execution) end(o plan.Outcome, cause error) Ended {
-	if o != plan.Completed {
-		e.putAllBack()
-	}
 	if err := e.note(plan.EventEnded, plan.Step{}, nil, string(o), 0); err != nil {
 		return e.unsettled(plan.Step{Title: "write down that the run is " + string(o)}, cause, err)
 	}
