@@ -20,6 +20,7 @@ import (
 	"z2mha/internal/homeassistant/discovery"
 	"z2mha/internal/homeassistant/entities"
 	"z2mha/internal/notify/snmp"
+	"z2mha/internal/storage/decisions"
 	"z2mha/internal/storage/durable"
 	"z2mha/internal/storage/events"
 	"z2mha/internal/storage/holds"
@@ -70,10 +71,12 @@ func (s *server) build(ctx context.Context, cfg *config.Config) (_ *house, err e
 	}()
 	kept := events.New(filepath.Join(cfg.State, "events"), disk, log)
 	h.app.onClose(kept.Close)
+	decided := decisions.New(filepath.Join(cfg.State, "decisions"), version.Version, disk, log)
+	h.app.onClose(decided.Close)
 	h.desk = desk.New(desk.Parts{
 		Engine: h.app.controller, History: journal.New(filepath.Join(cfg.State, "runs"), disk),
 		Events: kept, Holds: holds.New(filepath.Join(cfg.State, "holds"), disk), Nodes: nodesOf(cfg), Log: log,
-		Decide: decide.Decide, Policy: policies(cfg), Notes: notes.New(filepath.Join(cfg.State, "notes"), disk),
+		Decide: decide.Decide, Rungs: h.app.controller.Rungs, Decisions: decided, Policy: policies(cfg), Notes: notes.New(filepath.Join(cfg.State, "notes"), disk),
 		Capture: captureRule(cfg), Membership: h.app.controller.Membership,
 		Bridge: h.app.controller.Bridge, Sighted: h.app.controller.Sighted,
 		Tidy: func(net string) { h.app.tidier.tidyQuietly(net, log) },

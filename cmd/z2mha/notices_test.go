@@ -7,7 +7,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/homeassistant/supervisor"
 	"z2mha/internal/homeassistant/supervisor/supervisortest"
@@ -42,3 +44,32 @@ func TestForeignTextInNotifications(t *testing.T) {
 }
 
 var escaped = regexp.MustCompile(`\\[[:punct:]]`)
+
+// A question and an accepted risk are kept as notifications while they stand.
+func TestAQuestionIsANotificationWhileItStands(t *testing.T) {
+	fake := supervisortest.Start(t, supervisortest.Options{})
+	client, err := supervisor.New(supervisor.Config{URL: fake.URL, Token: supervisor.NewSecret(fake.Token)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(slog.New(slog.DiscardHandler))
+	s.notices = supervisor.NewNotices(client, s.log)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = s.notices.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	n := status.Network{Name: "home", At: time.Now(), Decision: &status.Decision{Question: &decide.Question{ID: "fence attic", Text: "attic is gone", Fix: "Pull its stick"}}}
+	n.Policy.AcceptRisk = decide.RiskWords
+	s.remind(n)
+	fake.Wait("both", func(f *supervisortest.Fake) bool { return len(f.Notifications()) == 2 })
+	if got := fake.Notifications()["z2mha_home_question"].Message; !strings.Contains(got, "attic is gone") || !strings.Contains(got, "Pull its stick") {
+		t.Errorf("asked %q", got)
+	}
+	if got := fake.Notifications()["z2mha_home_risk"].Message; !strings.Contains(got, "two coordinators may speak at once") {
+		t.Errorf("told %q", got)
+	}
+	n.Decision, n.Policy.AcceptRisk = &status.Decision{}, ""
+	s.remind(n)
+	fake.Wait("none", func(f *supervisortest.Fake) bool { return len(f.Notifications()) == 0 })
+}

@@ -20,6 +20,7 @@ import (
 	"z2mha/internal/storage/holds"
 	"z2mha/internal/storage/journal"
 	"z2mha/internal/storage/memory"
+	"z2mha/internal/storage/notes"
 )
 
 // restoredState is a state directory that came out of a backup, in which attic was
@@ -69,6 +70,9 @@ func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
 	}
 	if who, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Held("home"); err != nil || !strings.Contains(who, "backup") {
 		t.Errorf("held: %q, %v", who, err)
+	}
+	if n, err := notes.New(filepath.Join(cfg.State, "notes"), disk).Load("home"); err != nil || n.Forgot.IsZero() || n.Rehearsed.IsZero() {
+		t.Errorf("that failovers may be forgotten is not noted: %+v, %v", n, err)
 	}
 	if h, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Load("home"); err != nil || !h.Person {
 		t.Errorf("an automation could release %+v, %v", h, err)

@@ -51,7 +51,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(listCommand(&f), preflightCommand(&f), syncCommand(&f), switchoverCommand(&f),
 		acceptCommand(&f), failoverCommand(&f), seedCommand(&f), restoreCommand(&f), shelfCommand(&f),
-		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), holdCommand(&f), releaseCommand(&f),
+		fenceCommand(&f), stopCommand(&f), startCommand(&f), repairCommand(&f), returnCommand(&f), acknowledgeCommand(&f), holdCommand(&f), releaseCommand(&f),
 		whyCommand(&f), replayCommand(),
 		serveCommand(&f), backupCommand(&f), healthcheckCommand(&f), checkConfigCommand(&f), demoCommand(), simulatedCommand(), exitCodesTopic())
 	return root
@@ -72,7 +72,7 @@ func exitCodesTopic() *cobra.Command {
 			"1  failed; the message says in which state things are\n" +
 			"2  the command line or the configuration cannot be used\n" +
 			"3  refused; nothing was changed\n" +
-			"4  taken back; the node that was active before is active again\n" +
+			"4  taken back; who serves the home is as it was before\n" +
 			"5  a person must look; nothing else acts until then",
 	}
 }

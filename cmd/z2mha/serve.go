@@ -93,6 +93,7 @@ func (s *server) run(ctx context.Context) error {
 		s.notices = supervisor.NewNotices(s.around.super, s.log)
 		g.Go(func() error { return s.notices.Run(lasting) })
 		g.Go(func() error { s.learnPanel(ctx); return nil })
+		g.Go(func() error { s.keepQuestions(ctx); return nil })
 	}
 	g.Go(func() error { return s.servePage(lasting) })
 	g.Go(func() error { s.watchFile(ctx); return nil })
@@ -106,19 +107,26 @@ func (s *server) tell(e status.Event) {
 		return
 	}
 	run, state, capture := "z2mha_"+e.Network+"_run", "z2mha_"+e.Network+"_protection", "z2mha_"+e.Network+"_capture"
-	text := supervisor.Plain(e.Text)
-	if e.Fix != "" {
-		text += "\n\n" + supervisor.Plain(e.Fix)
-	}
-	if panel := s.panelPath(); panel != "" {
-		text += "\n\n[Open the page](" + panel + ")"
-	}
+	took, practice := "z2mha_"+e.Network+"_failover", "z2mha_"+e.Network+"_rehearsal"
+	text := s.noticeText(e.Text, e.Fix)
 	title := "Zigbee network " + e.Network
 	switch e.Type {
-	case status.EventNeedsHelp, status.EventSwitchoverFailed, status.EventSplitBrain, status.EventRunFailed:
+	case status.EventNeedsHelp, status.EventSwitchoverFailed, status.EventFailoverFailed, status.EventRepairFailed, status.EventSplitBrain, status.EventRunFailed:
 		s.notices.Set(run, title, text)
-	case status.EventSwitchoverCompleted, status.EventNodeStarted:
+	case status.EventFailoverCompleted:
 		s.notices.Clear(run)
+		if e.Cause == status.CauseAutomatic {
+			s.notices.Set(took, title, s.noticeText(e.Text, "Look what became of "+e.From+", then acknowledge it on the page: until then, or for a while, there is no second failover by itself."))
+		}
+	case status.EventAcknowledged:
+		s.notices.Clear(took)
+	case status.EventRehearsalSkipped:
+		s.notices.Set(practice, title, text)
+	case status.EventSwitchoverCompleted, status.EventNodeStarted, status.EventRepaired, status.EventReturned:
+		s.notices.Clear(run)
+		if e.Cause == status.CauseScheduled {
+			s.notices.Clear(practice)
+		}
 	case status.EventCaptureRefused:
 		s.notices.Set(capture, title, text)
 	case status.EventSyncRecovered:

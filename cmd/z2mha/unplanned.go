@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -10,7 +11,12 @@ import (
 
 	"z2mha/internal/console"
 	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
+	"z2mha/internal/failover/status"
+	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/notes"
 )
 
 func failoverCommand(f *flags) *cobra.Command {
@@ -24,10 +30,10 @@ func failoverCommand(f *flags) *cobra.Command {
 			"configured as its fence cuts its power. Where there is no fence, or none works, unplug the stick or cut the power, and\n" +
 			"say so with --confirm-unplugged: two coordinators on air would ruin the network.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
-				confirmed := ""
+			confirmed := ""
+			err := withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
 				if unplugged {
-					confirmed = fmt.Sprintf("%s confirmed on the command line at %s that its stick has no power", whoami(), time.Now().Format(time.DateTime))
+					confirmed = confirmation()
 				}
 				r := engine.Request{Network: f.network, To: to, Reason: byHand, Confirmed: confirmed}
 				if risk && !dryRun {
@@ -44,13 +50,23 @@ func failoverCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if unplugged {
-					if err := words.ask(cmd, "failover", "the stick is unplugged"); err != nil {
+					if err := words.ask(cmd, "failover", unpluggedWords); err != nil {
 						return err
 					}
 				}
 				ended, err := c.Failover(cmd.Context(), r, teller(cmd).Watch)
 				return errors.Join(err, endedError(ended))
 			})
+			if locked, busy := errors.AsType[*durable.LockedError](err); busy && !risk && !dryRun {
+				if unplugged {
+					if err := words.ask(cmd, "failover", unpluggedWords); err != nil {
+						return err
+					}
+					confirmed = confirmation()
+				}
+				return handOver(cmd, f, locked, status.Errand{Verb: string(desk.Failover), To: to, Confirmed: confirmed})
+			}
+			return err
 		},
 	}
 	cmd.Flags().StringVar(&to, "to", "", "node that takes over; may be left out when there is one stand-by")
@@ -60,6 +76,45 @@ func failoverCommand(f *flags) *cobra.Command {
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
 	words.flag(cmd)
 	return cmd
+}
+
+// unpluggedWords are typed by somebody who has seen it.
+const unpluggedWords = "the stick is unplugged"
+
+func confirmation() string {
+	return fmt.Sprintf("%s confirmed on the command line at %s that its stick has no power", whoami(), time.Now().Format(time.DateTime))
+}
+
+// handOver gives an errand to the server that works in the same state directory; any other
+// error comes back as it is. What becomes of it is told where the server tells it.
+func handOver(cmd *cobra.Command, f *flags, err error, e status.Errand) error {
+	if _, busy := errors.AsType[*durable.LockedError](err); !busy {
+		return err
+	}
+	around := here(f)
+	cfg, loadErr := around.peek()
+	if loadErr != nil {
+		return errors.Join(err, loadErr)
+	}
+	names, namedErr := namedNetworks(cfg, f.network)
+	if namedErr != nil {
+		return errors.Join(err, namedErr)
+	}
+	if len(names) != 1 {
+		return &network.RefusedError{What: e.Verb, Why: "the configuration has several networks", Remedy: "name one with --network"}
+	}
+	kept := notes.New(filepath.Join(cfg.State, "notes"), durable.Disk{})
+	n, err := kept.Load(names[0])
+	if err != nil {
+		return err
+	}
+	e.At, e.By = time.Now(), whoami()+" on the command line"
+	n.Errand = &e
+	if err := kept.Save(names[0], n); err != nil {
+		return err
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "%s: a server works here, and takes this up with its next look; its page and its log tell what becomes of it\n", names[0])
+	return nil
 }
 
 func seedCommand(f *flags) *cobra.Command {

@@ -120,6 +120,9 @@ func (l *Notes) node(now Now, name string) health.Node {
 	if g.seen != nil {
 		o := *g.seen
 		o.At = now.wall(o.At)
+		if _, off := now.Record.Off[name]; off { // it is plugged in, and ours to give back
+			o.TTYPresent = true
+		}
 		n.Seen = &o
 	}
 	silent := now.Record.Silent[name]

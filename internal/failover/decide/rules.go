@@ -109,7 +109,7 @@ func hold(s *situation) (Decision, bool) {
 	if s.find(doubts...).Kind == "" && s.State.Busy == "" && s.State.Open == "" && s.State.Stopped == "" && s.is(health.NoneActive) && s.is(health.ProcessGone) {
 		return ask(s.active(), "", Question{ID: "start " + s.active(),
 			Text: fmt.Sprintf("Nobody serves the home, and the network is on hold. %s was active last and can be started.", s.active()),
-			Fix:  fmt.Sprintf("Press “Start %s” on the page, or run `z2mha start %s`.", s.active(), s.active()),
+			Fix:  fmt.Sprintf("Press “Start %s” on the page, or run `z2mha start %s --despite-hold`.", s.active(), s.active()),
 		}, held, s.wrongEvidence())
 	}
 	return stay(held)

@@ -52,6 +52,9 @@ func (d *Desk) carryOut(ctx context.Context, f *dossier, j *job) {
 func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended, note string, err error) {
 	watch := func(r engine.Report) { d.report(f, j, r) }
 	r := j.request.engineRequest()
+	if j.decision != nil {
+		r.AcceptRisk, r.Broken = j.risk, deadRadio(j.decision)
+	}
 	e := d.parts.Engine
 	switch {
 	case j.recovers:

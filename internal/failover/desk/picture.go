@@ -102,6 +102,7 @@ func (p picture) situation(now time.Time, candidates []candidate) situation {
 		active: st.Active, speakers: p.sight.speakers(), checks: p.sight.checks(), candidates: candidates,
 		synced: p.synced(), unproven: st.Record.Unproven,
 		live: p.rule.On(), backedUp: st.Record.BackedUp, refused: st.Record.Refused, refusedWhy: p.refusedWhy,
+		used: st.Record.Odometer.Saturation(), forgotten: p.watch.forgotten(),
 	}
 	if p.run != nil {
 		s.run = p.doing

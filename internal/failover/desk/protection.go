@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/odometer"
 	"z2mha/internal/failover/readiness"
 	"z2mha/internal/failover/status"
 )
@@ -37,8 +38,10 @@ type situation struct {
 
 	checks     []readiness.Check // of the last look
 	candidates []candidate
-	synced     time.Time // last accepted copy
-	unproven   string    // what could not be proven when the active took over
+	synced     time.Time        // last accepted copy
+	unproven   string           // what could not be proven when the active took over
+	used       odometer.Warning // how much of what a counter can hold is used
+	forgotten  string           // why it is not known what was acknowledged, "" when it is
 
 	live       bool      // the running stick is backed up on schedule
 	backedUp   time.Time // when that was done last
@@ -159,6 +162,18 @@ func (s situation) slight() []status.Reason {
 	if s.unproven != "" {
 		out = append(out, status.Reason{Node: s.active, What: "when it took over, not all could be proven: " + s.unproven,
 			Fix: "see that your devices answer"})
+	}
+	return append(out, s.lasting()...)
+}
+
+// lasting is what is so for long, and what only a person can change.
+func (s situation) lasting() (out []status.Reason) {
+	if s.used != odometer.NoWarning {
+		out = append(out, status.Reason{What: fmt.Sprintf("%d %% of what a frame counter can hold are used, and it can never be set back", s.used),
+			Fix: "give the network a new key when it suits you, with which all devices are paired again: when the counter is used up, no device hears the coordinator any more"})
+	}
+	if s.forgotten != "" {
+		out = append(out, status.Reason{What: s.forgotten, Fix: "see that the disk of the controller is readable"})
 	}
 	return out
 }

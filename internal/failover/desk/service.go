@@ -141,6 +141,10 @@ func (d *Desk) due(ctx context.Context, f *dossier) {
 		return
 	}
 	d.takeIn(f)
+	if j := d.errand(f); j != nil {
+		d.carryOut(ctx, f, j)
+		return
+	}
 	if kind, why := d.capturable(f, now); kind != cadence.None {
 		d.capture(ctx, f, kind, why)
 		return

@@ -37,8 +37,9 @@ type story struct {
 	dir    string
 	policy desk.Policy
 	*desk.Desk
-	stop func()
-	sins int // rules that somebody else has broken
+	stop   func()
+	sins   int                       // rules that somebody else has broken
+	fences map[string][]engine.Fence // of the nodes
 
 	mu    sync.Mutex
 	heard []status.Event
@@ -92,12 +93,12 @@ func (o *story) open() {
 	held := holds.New(filepath.Join(o.dir, "holds"), durable.Disk{})
 	kept := events.New(filepath.Join(o.dir, "events"), durable.Disk{}, slog.New(slog.DiscardHandler))
 	c := engine.New(engine.Parts{
-		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming()}},
+		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming(), Fences: o.fences, Policy: o.policy.Policy}},
 		Journal:  o.s.Journal(), Shelf: o.s.Shelf(), Memory: o.s.Memory(), Held: held.Held, Log: slog.New(slog.DiscardHandler),
 	})
 	o.Desk = desk.New(desk.Parts{Engine: c, History: o.s.Journal(), Events: kept, Holds: held, Log: slog.New(slog.DiscardHandler),
 		Capture: cadence.Default(), Membership: c.Membership, Bridge: c.Bridge, Sighted: c.Sighted,
-		Decide: decide.Decide, Decisions: o, Policy: map[string]desk.Policy{"home": o.policy},
+		Decide: decide.Decide, Decisions: o, Rungs: c.Rungs, Policy: map[string]desk.Policy{"home": o.policy},
 		Notes: notes.New(filepath.Join(o.dir, "notes"), durable.Disk{})})
 	o.Listen(func(ev status.Event) {
 		o.mu.Lock()
@@ -244,8 +245,9 @@ func TestAMuteStickIsReset(t *testing.T) {
 		if n := o.network(); n.Decision.Question == nil || n.Decision.Question.ID != "fence attic" || o.count(status.EventNeedsConfirmation) != 1 {
 			t.Fatalf("decided %+v, told %v", n.Decision, o.told())
 		}
-		attic.SetMute(false) // it was unplugged and plugged in again, or was hot
-		attic.PowerCycleStick()
+		attic.SetMute(false) // a person pulls it and plugs it in again
+		attic.PullStick()
+		attic.PlugStick()
 		for range 20 {
 			if time.Sleep(time.Minute); o.h.Works() {
 				break
@@ -254,6 +256,54 @@ func TestAMuteStickIsReset(t *testing.T) {
 		if on := o.h.OnAir(); len(on) != 1 || !o.h.Works() {
 			t.Errorf("on air %v, decided %+v, told %v", on, o.network().Decision, o.told())
 		}
+	})
+}
+
+func TestAHostWhosePowerCanBeCutIsLeft(t *testing.T) {
+	var plug *inmem.Plug
+	with := func(o *story) {
+		plug = o.h.Host("attic").Plug()
+		o.fences = map[string][]engine.Fence{"attic": {plug}}
+	}
+	tell(t, pair, with, func(t *testing.T, o *story) {
+		o.h.Host("attic").SetReachable(false) // it goes on speaking until its power is cut
+		o.h.Host("attic").SetRunning(false)
+		took := o.serves("cellar", 5*time.Minute)
+		if ev := o.event(status.EventFailoverCompleted); ev.Cause != status.CauseAutomatic || plug.Cuts == 0 {
+			t.Errorf("after %s told %+v, cut %d times", took, ev, plug.Cuts)
+		}
+		if got := o.told(); !slices.Equal(got, []status.EventType{status.EventFailoverStarted, status.EventFailoverCompleted}) {
+			t.Errorf("told %v", got)
+		}
+		t.Logf("another node served after %s", took)
+	})
+}
+
+func TestAFenceThatLiesLeadsToAQuestion(t *testing.T) {
+	with := func(o *story) {
+		plug := o.h.Host("attic").Plug()
+		plug.Lies = true
+		o.fences = map[string][]engine.Fence{"attic": {plug}}
+	}
+	tell(t, pair, with, func(t *testing.T, o *story) {
+		o.h.Host("attic").SetReachable(false)
+		o.h.Host("attic").SetRunning(false) // its stick stays on air
+		o.stays(30*time.Minute, "attic")
+		if o.count(status.EventNeedsConfirmation) != 1 || o.network().Decision.Question.ID != "fence attic" {
+			t.Errorf("told %v, decided %+v", o.told(), o.network().Decision)
+		}
+	})
+}
+
+func TestAStickThatIsPulled(t *testing.T) {
+	tell(t, pair, plain, func(t *testing.T, o *story) {
+		o.h.Host("attic").PullStick()
+		time.Sleep(3 * time.Minute)
+		if q := o.network().Decision.Question; q == nil || q.ID != "fence attic" {
+			t.Fatalf("decided %+v, told %v", o.network().Decision, o.told())
+		}
+		o.h.Host("attic").PlugStick() // the person puts it back
+		o.serves("attic", 12*time.Minute)
 	})
 }
 
@@ -395,10 +445,15 @@ func TestOnHoldNothingIsDone(t *testing.T) {
 		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Start, By: "MQTT", DespiteHold: true, Unattended: true}); err == nil {
 			t.Error("an automation started it on hold")
 		}
-		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Start, To: "attic", By: "Owner", DespiteHold: true}); err != nil {
+		// In one step, on the command line beside this server.
+		n2 := notes.New(filepath.Join(o.dir, "notes"), durable.Disk{})
+		if err := n2.Save("home", status.Notes{Errand: &status.Errand{At: time.Now(), By: "Owner on the command line", Verb: "start", To: "attic", DespiteHold: true}}); err != nil {
 			t.Fatal(err)
 		}
 		o.serves("attic", 5*time.Minute)
+		if ev := o.event(status.EventNodeStarted); ev.By != "Owner on the command line" || ev.Cause != status.CauseManual {
+			t.Errorf("told %+v", ev)
+		}
 		if !o.network().Hold.On {
 			t.Error("the hold went with the start")
 		}
@@ -452,5 +507,26 @@ func TestARehearsalAtNight(t *testing.T) {
 		if n := o.network(); n.Moves != 1 {
 			t.Errorf("%d moves in one night", n.Moves)
 		}
+	})
+}
+
+// What a person has stopped stays stopped, over a restart too, until somebody starts it.
+func TestWhatIsStoppedOnPurposeStaysStopped(t *testing.T) {
+	tell(t, pair, plain, func(t *testing.T, o *story) {
+		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Stop, To: "attic", By: "Owner"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		o.stays(30 * time.Minute)
+		o.restart()
+		o.stays(30 * time.Minute)
+		if d := o.network().Decision; d.Action != decide.Nothing || !strings.Contains(d.Reasons[0], "stopped on purpose: by Owner on ") {
+			t.Errorf("decided %+v", d)
+		}
+		o.h.Host("attic").SetRunning(true) // by hand
+		o.sins = len(o.h.Violations())     // its counters were nobody's care
+		time.Sleep(2 * time.Minute)
+		o.h.Host("attic").SetRunning(false)
+		o.serves("attic", 3*time.Minute)
 	})
 }

@@ -118,10 +118,10 @@ func (t *tale) happen(h happening) {
 func (t *tale) stepped(s *status.RunStep, h happening) {
 	switch h.event {
 	case plan.EventBegin:
-		s.State, s.Began, s.Note = status.StepRunning, h.at, ""
+		s.State, s.Began, s.Note, s.Saw = status.StepRunning, h.at, "", nil
 		t.darkened(s.Step, h.at)
 	case plan.EventDone:
-		s.State, s.Saw, s.Took = status.StepDone, h.saw, tookOf(s, h)
+		s.State, s.Saw, s.Took = status.StepDone, append(s.Saw, h.saw...), tookOf(s, h)
 		if s.Act == plan.ActProve {
 			t.lit(h.at)
 		}

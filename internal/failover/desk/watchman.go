@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"z2mha/internal/failover/decide"
@@ -24,10 +25,11 @@ type watch struct {
 	number   int              // under which it is kept, 0 when it is not
 	at       time.Time        // when it was made
 	since    time.Time        // since when it is the same
+	told     []string         // its reasons then
 	tries    map[string]try   // what was not begun or did not work, by what was decided
 	tried    []decide.Tried   // what came to nothing, of late
 	fences   map[string]unfenced
-	asked    string // id of the question that was told last, "" when there is none
+	asked    decide.Question // that was told last, zero when there is none
 	notes    status.Notes
 	notesErr error
 	noted    bool      // notes were read once
@@ -66,9 +68,13 @@ func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
 	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if f.lookErr != nil {
+		f.watch.decision = nil // nobody knows whether it still holds
+	}
 	if !d.open || f.closed || f.sight.at.IsZero() || f.lookErr != nil || f.job != nil {
 		return decide.Input{}, false
 	}
+	f.notStopped()
 	return decide.Input{
 		Health:   d.input(f, signs, now),
 		Policy:   f.watch.policy.Policy,
@@ -84,7 +90,7 @@ func (d *Desk) stateOf(f *dossier, now time.Time) decide.State {
 	s := decide.State{
 		Open: f.picture.unfinished(), LastActive: st.Record.Active, Acknowledged: w.notes.Acknowledged,
 		Failovers: within(w.failovers(f.past), now, 24*time.Hour), Repairs: within(f.past.repairs, now, 24*time.Hour),
-		Starts: within(f.past.starts, now, 24*time.Hour), Tried: w.tried, Stopped: f.stoppedOnPurpose(),
+		Starts: within(f.past.starts, now, 24*time.Hour), Tried: slices.Clone(w.tried), Stopped: f.stoppedOnPurpose(),
 		FenceFailed: f.fencesFailed(), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
 		Rehearsal: f.rehearsal(now),
 	}
@@ -188,6 +194,16 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
+// deadRadio is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// runs and answers; "" when it does not.
+func deadRadio(dec *decide.Decision) string {
+	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
+	if dec.Action != decide.Failover || i < 0 {
+		return ""
+	}
+	return first(dec.Conditions[i].Evidence)
+}
+
 // How soon a network is looked at again when something is wrong with it: evidence must be
 // seen more than once.
 const (
@@ -250,7 +266,7 @@ func (d *Desk) keepDecision(f *dossier, in decide.Input, dec decide.Decision) {
 	w := &f.watch
 	same := w.decision != nil && alike(*w.decision, dec)
 	if !same {
-		w.since = in.Health.Now
+		w.since, w.told = in.Health.Now, dec.Reasons
 	}
 	w.decision, w.input, w.at, w.memory = &dec, in, in.Health.Now, dec.Memory
 	w.settled(dec)
@@ -296,13 +312,22 @@ func questionID(dec decide.Decision) string {
 func (d *Desk) askPerson(f *dossier, dec decide.Decision) {
 	w := &f.watch
 	switch id := questionID(dec); {
-	case id != "" && id != w.asked:
-		w.asked = id
+	case id != "" && id != w.asked.ID:
+		w.asked = *dec.Question
 		d.tell(f, status.Event{Type: status.EventNeedsConfirmation, Node: dec.Node, To: dec.To, Cause: status.CauseAutomatic,
-			Text: sentence(dec.Question.Text), Fix: dec.Question.Fix})
-	case id == "" && w.asked != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
-		w.asked = ""
+			Text: f.said(dec.Question.Text), Fix: dec.Question.Fix})
+	case id == "" && w.asked.ID != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
+		w.asked = decide.Question{}
 	}
+}
+
+// said is a sentence, in which the name of a node that begins it stays as it is.
+func (f *dossier) said(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if slices.ContainsFunc(f.nodes, func(n Node) bool { return n.Name == strings.TrimRight(word, ":,") }) {
+		return stop(s)
+	}
+	return sentence(s)
 }
 
 // shown is the decision as everybody sees it; nil when there is none. Desk.mu is held.
@@ -312,9 +337,12 @@ func (w watch) shown() *status.Decision {
 	}
 	dec := w.decision
 	out := &status.Decision{Number: w.number, At: w.at, Since: w.since, Action: dec.Action, Node: dec.Node, To: dec.To,
-		Reasons: slices.Clone(dec.Reasons), Not: slices.Clone(dec.Not)}
+		Reasons: slices.Clone(dec.Reasons), Told: slices.Clone(w.told), Not: slices.Clone(dec.Not)}
 	if dec.Question != nil {
 		q := *dec.Question
+		if q.ID == w.asked.ID {
+			q = w.asked // as it was told: how long it has been so is said elsewhere
+		}
 		out.Question = &q
 	}
 	if t, ok := w.tries[keyOf(*dec)]; ok {

@@ -257,7 +257,7 @@ func TestAQuestionIsToldOnce(t *testing.T) {
 				told = append(told, ev)
 			}
 		}
-		if len(told) != 1 || told[0].Text != "Attic cannot be reached." || told[0].Fix != q.Fix {
+		if len(told) != 1 || told[0].Text != "attic cannot be reached." || told[0].Fix != q.Fix {
 			t.Errorf("told %+v", told)
 		}
 		if d := o.network("home").Decision; d.Question == nil || *d.Question != *q {

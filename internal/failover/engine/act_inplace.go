@@ -35,6 +35,28 @@ func (e *MuteError) Unwrap() error { return e.Err }
 
 // survey looks once more whether what the plan is for is so.
 func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
+	back, err := e.surveyBack(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.surveyNow(ctx, s)
+	return append(back, saw...), err
+}
+
+// surveyBack gives a node the stick that we took from it, by a failover that came to nothing
+// or has moved the network.
+func (e *execution) surveyBack(ctx context.Context, s plan.Step) ([]string, error) {
+	if e.plan.Kind == plan.KindSilence { // whose ladder may have taken it just now
+		return nil, nil
+	}
+	x, err := e.net.node(s.Node)
+	if err != nil {
+		return nil, err
+	}
+	return e.putBack(ctx, x)
+}
+
+func (e *execution) surveyNow(ctx context.Context, s plan.Step) ([]string, error) {
 	in, err := e.c.look(ctx, e.net, "", e.plan.Kind != plan.KindRepair)
 	if err != nil {
 		return nil, err
@@ -76,6 +98,10 @@ func (e *execution) resetTwice(ctx context.Context, s plan.Step) ([]string, erro
 	if err := sleep(ctx, e.net.Timing.Settle); err != nil {
 		return nil, err
 	}
+	return e.resetAgain(ctx, s)
+}
+
+func (e *execution) resetAgain(ctx context.Context, s plan.Step) ([]string, error) {
 	saw, err := e.resetStick(ctx, s)
 	if err == nil || sleep(ctx, resetPause) != nil {
 		return saw, err

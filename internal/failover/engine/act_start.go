@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"z2mha/internal/failover/broken"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -144,7 +145,7 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 }
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
-	st, err := lookSilent(ctx, x)
+	st, err := e.lookOnce(ctx, x)
 	ours := x.Name() == e.plan.From || x.Name() == e.plan.To && e.prog.BegunAct(plan.ActStart)
 	if errors.Is(err, errSpeaks) && !ours {
 		if err := e.remember(func(r *network.Record) { strayed(r, x.Name()) }); err != nil {
@@ -160,16 +161,46 @@ func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%s is silent: its stick says %s", x.Name(), st.State), nil
-	case x.Name() == e.plan.From && e.plan.Kind == plan.KindFailover && !errors.Is(err, errSpeaks):
+	case x.Name() == e.plan.From && climbs(e.plan, plan.Step{Node: e.plan.From}) && !errors.Is(err, errSpeaks):
 		return e.stillFenced(ctx, x, err)
 	case errors.Is(err, errSpeaks) || x.Name() == e.plan.From:
 		return "", err
 	}
-	at, ok := e.provenBefore(x.Name())
-	if !ok {
-		return "", err
+	return e.standing(ctx, x, err)
+}
+
+// standing is a proof of silence that stands for a node which cannot be asked now. why is
+// why.
+func (e *execution) standing(ctx context.Context, x Node, why error) (string, error) {
+	if at, ok := e.provenBefore(x.Name()); ok {
+		return cannotBeAsked(x, why, at), nil
 	}
-	return cannotBeAsked(x, err, at), nil
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil || !startsLast(e.plan.Kind) {
+		return "", errors.Join(why, err)
+	}
+	f := r.Fenced[x.Name()]
+	if f.Rung == string(decide.RungPerson) { // for as long as nobody has seen the host again
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, f.Saw), nil
+	}
+	for _, fence := range e.net.Fences[x.Name()] {
+		if fence.String() != f.By {
+			continue
+		}
+		saw, err := fence.Cut(ctx)
+		if err != nil {
+			return "", fmt.Errorf("%s was silenced by %s, which does not hold any more: %w", x.Name(), f.By, err)
+		}
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, saw), nil
+	}
+	return "", why
+}
+
+// mayStand says that a node which cannot be asked was silenced in a way that may still hold.
+func mayStand(r network.Record, node string) bool {
+	_, silent := r.Silent[node]
+	rung := r.Fenced[node].Rung
+	return silent || rung == string(decide.RungPerson) || rung == string(decide.RungPower)
 }
 
 // provenBefore is when a stand-by was proven silent that was not started since. For a
@@ -192,6 +223,16 @@ func startsLast(k plan.Kind) bool {
 
 func cannotBeAsked(x Node, err error, at time.Time) string {
 	return fmt.Sprintf("%s cannot be asked now (%v), was proven silent at %s and not started since", x.Name(), err, at.Format(time.DateTime))
+}
+
+// lookOnce does not wait long for the node that was fenced: it is not expected to answer.
+func (e *execution) lookOnce(ctx context.Context, x Node) (network.StickState, error) {
+	if e.facts.Fenced != nil && x.Name() == e.plan.From {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, bootPatience)
+		defer cancel()
+	}
+	return lookSilent(ctx, x)
 }
 
 var (

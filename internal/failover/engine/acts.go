@@ -123,10 +123,10 @@ func (e *execution) stopFast(ctx context.Context, x Node) (saw []string, seen *n
 // fence resets the stick: stopping Zigbee2MQTT alone leaves it on air. One that was
 // killed has nothing under way, so nothing has to settle.
 func (e *execution) fence(ctx context.Context, s plan.Step) ([]string, error) {
-	switch e.plan.Kind {
-	case plan.KindFailover:
+	switch {
+	case climbs(e.plan, s):
 		return e.climb(ctx, s)
-	case plan.KindRepair, plan.KindSilence, plan.KindReturn:
+	case e.plan.Kind == plan.KindRepair || beside(e.plan.Kind):
 		return e.resetTwice(ctx, s)
 	}
 	if e.plan.Fast && !e.turning {
@@ -221,17 +221,14 @@ func parkStopped(ctx context.Context, x Node) (network.Silence, error) {
 // trusted takes an earlier proof of silence for a stand-by that cannot be asked now, where
 // that counts.
 func (e *execution) trusted(ctx context.Context, x Node, err error) ([]string, error) {
-	if x.Name() == e.plan.From || x.Name() == e.plan.To {
+	if x.Name() == e.plan.From || x.Name() == e.plan.To || !unseen(err) {
 		return nil, err
 	}
-	if _, seen := observeSoon(ctx, x); seen == nil { // it can be looked at, so it must say so itself
+	saw, err := e.standing(ctx, x, err)
+	if err != nil {
 		return nil, err
 	}
-	at, ok := e.provenBefore(x.Name())
-	if !ok {
-		return nil, err
-	}
-	return []string{cannotBeAsked(x, err, at)}, nil
+	return []string{saw}, nil
 }
 
 // mustBeStopped looks, and names who still runs. Our own helper is waited for.
@@ -251,10 +248,24 @@ func mustBeStopped(ctx context.Context, x Node) error {
 func lookPastHelper(ctx context.Context, x Node) (network.Observation, error) {
 	for {
 		o, err := x.Observe(ctx)
-		if err != nil || !o.OnlyOurs() || sleep(ctx, lookEvery) != nil {
-			return o, err
+		if err != nil {
+			return o, &unseenError{err}
+		}
+		if !o.OnlyOurs() || sleep(ctx, lookEvery) != nil {
+			return o, nil
 		}
 	}
+}
+
+// An unseenError is a look that did not work: nothing is known of the node.
+type unseenError struct{ err error }
+
+func (e *unseenError) Error() string { return e.err.Error() }
+func (e *unseenError) Unwrap() error { return e.err }
+
+func unseen(err error) bool {
+	_, ok := errors.AsType[*unseenError](err)
+	return ok
 }
 
 // awaitNode looks until ok holds or ctx ends. A look that fails is tried again:

@@ -249,7 +249,7 @@ func hasStopped(t *testing.T, s *inmem.Stores) bool {
 		t.Fatal(err)
 	}
 	return slices.ContainsFunc(entries, func(e plan.Entry) bool {
-		return e.Event == plan.EventBegin && strings.Contains(e.Step, "-"+string(plan.ActStop)+"-")
+		return e.Event == plan.EventBegin && (strings.Contains(e.Step, "-"+string(plan.ActStop)+"-") || strings.Contains(e.Step, "-"+string(plan.ActFence)+"-"))
 	})
 }
 

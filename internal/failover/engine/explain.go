@@ -99,7 +99,7 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		}
 		return on(s.Node, OpStop, OpObserve)
 	case plan.ActFence:
-		if p.Kind == plan.KindFailover {
+		if climbs(p, s) {
 			return on(s.Node, OpObserve, OpDisable, OpStop, OpReset, OpUnplug)
 		}
 		return on(s.Node, OpReset)
@@ -124,7 +124,7 @@ func callsOf(n *Network, p plan.Plan, s plan.Step) []call {
 		for _, name := range n.without(s.Node) {
 			out = append(out, on(name, OpObserve, OpInspect)...)
 		}
-		if p.Kind == plan.KindFailover || p.Kind == plan.KindStart {
+		if listens(p.Kind) {
 			out = append(out, on(s.Node, OpListen)...)
 		}
 		return append(out, on(s.Node, OpStart, OpObserve)...)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,10 +174,13 @@ func (c *Controller) canBeLoaded(in readiness.Input, node string) bool {
 	return loaded || in.Record.Seed != "" || in.Record.Sticks[node].Generation != 0
 }
 
+// deadPatience is how long an answer over MQTT is waited for the second time.
+const deadPatience = 5 * time.Second
+
 // dead looks once more, before anything is touched, and takes what the generation tells
 // of the network for what Zigbee2MQTT must tell afterwards.
 func (e *execution) dead(ctx context.Context, s plan.Step) ([]string, error) {
-	in, err := e.c.look(ctx, e.net, e.plan.To, false)
+	in, err := e.c.lookWithin(ctx, e.net, e.plan.To, false, deadPatience)
 	if err != nil {
 		return nil, err
 	}
@@ -217,8 +221,9 @@ func stickElsewhere(node string) string {
 // person can, or a fence that works.
 type UnconfirmedError struct {
 	Node, Why string
-	Fences    []string // that were tried, in words
-	Running   bool     // a program was seen to drive the stick, so nobody's word counts
+	Fences    []string  // that were tried, in words
+	Running   bool      // a program was seen to drive the stick, so nobody's word counts
+	What      plan.Kind // that was given up; "" for a failover
 }
 
 func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
@@ -227,7 +232,7 @@ func (e *UnconfirmedError) Error() string { return e.refusal().Error() }
 func (e *UnconfirmedError) Unwrap() error { return e.refusal() }
 
 func (e *UnconfirmedError) refusal() *network.RefusedError {
-	return &network.RefusedError{What: "failover", Why: e.Why, Remedy: e.remedy()}
+	return &network.RefusedError{What: cmp.Or(string(e.What), string(plan.KindFailover)), Why: e.Why, Remedy: e.remedy()}
 }
 
 // remedy is exactly what a person can do.
@@ -236,7 +241,7 @@ func (e *UnconfirmedError) remedy() string {
 	if len(e.Fences) > 0 {
 		all = append(all, fmt.Sprintf("see why %s did not cut the power, and try again", strings.Join(e.Fences, " and ")))
 	}
-	if e.Running {
+	if e.Running || e.What == plan.KindSilence { // which takes nobody's word either
 		return strings.Join(append(all, fmt.Sprintf("take the power from %s itself, or pull its stick, and try again", e.Node)), "; or ")
 	}
 	return strings.Join(append(all, fmt.Sprintf("make %s reachable with its stick, or see that the stick has no power, and say so with --confirm-unplugged", e.Node)), "; or ")

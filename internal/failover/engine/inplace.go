@@ -79,7 +79,7 @@ func mayRepair(ctx context.Context, n *Network, in readiness.Input, node string)
 		case v.Name != node:
 		case v.Err != nil:
 			return refuse(v.Err.Error(), fmt.Sprintf("make %s reachable, or let a stand-by take over: z2mha failover", node))
-		case v.Observed != nil && !v.Observed.TTYPresent:
+		case v.Observed != nil && !v.Observed.TTYPresent && in.Record.Off[node].IsZero():
 			return refuse(stickElsewhere(node), "plug it in, or let a stand-by take over: z2mha failover")
 		}
 	}
@@ -102,10 +102,9 @@ func brokerAnswers(ctx context.Context, n *Network, what string) error {
 // at whose stick was not proven silent, or was started since.
 func othersRest(in readiness.Input, speaker, what string) error {
 	for _, v := range in.Views {
-		_, proven := in.Record.Silent[v.Name]
 		switch {
 		case v.Name == speaker:
-		case v.Err != nil && !proven:
+		case v.Err != nil && !mayStand(in.Record, v.Name):
 			return &network.RefusedError{What: what, Why: fmt.Sprintf("%s cannot be looked at (%v), and its stick was not proven silent since it was started last", v.Name, v.Err),
 				Remedy: fmt.Sprintf("make %s reachable, so that its stick can be proven silent", v.Name)}
 		case v.Observed != nil && v.Observed.Runs() && !v.Observed.OnlyOurs():
@@ -142,7 +141,11 @@ func (c *Controller) planBeside(ctx context.Context, n *Network, node string, ki
 	if _, err := awaitWord(ctx, n, in.Recorded, node, kind); err != nil {
 		return plan.Plan{}, err
 	}
-	return make(n.Name, node, in.Recorded, n.without(node, in.Recorded), n.Timing), nil
+	p := make(n.Name, node, in.Recorded, n.without(node, in.Recorded), n.Timing)
+	if kind == plan.KindSilence {
+		p.Climb(n.fenceNames(node))
+	}
+	return p, nil
 }
 
 func theOther(n *Network, active, what string) (string, error) {
@@ -180,7 +183,7 @@ func mayQuiet(ctx context.Context, n *Network, in readiness.Input, node string, 
 		case v.Name == in.Recorded && !o.Active():
 			return refuse(fmt.Sprintf("%s is the active node on record and does not serve the home", v.Name),
 				fmt.Sprintf("bring %s back first, or let a stand-by take over", v.Name))
-		case v.Name == node && !o.TTYPresent:
+		case v.Name == node && !o.TTYPresent && kind != plan.KindSilence && in.Record.Off[node].IsZero(): // whose ladder may cut its power
 			return refuse(stickElsewhere(node), "plug it in, so that it can be proven silent")
 		case v.Name == node && kind == plan.KindSilence && !o.Runs() && v.Stick != nil && v.Stick.Silent && !in.Record.Spoken[node]:
 			return refuse(fmt.Sprintf("%s is silent already: its stick says %s", node, v.Stick.State), "there is nothing to do")

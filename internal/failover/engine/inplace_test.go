@@ -238,6 +238,52 @@ func TestColdStart(t *testing.T) {
 	})
 }
 
+// A node was lost and its power cut, or somebody has given their word. It is still gone
+// when the power fails.
+func TestColdStartBesideAFencedNode(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		word   string
+		back   bool // its power is back, and the fence cannot cut it any more
+		starts bool
+	}{
+		{"a person's word stands", "it is unplugged", false, true},
+		{"a fence still cuts", "", false, true},
+		{"a fence that does not cut any more", "", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := warmHome(t)
+				plug := h.Host("attic").Plug()
+				c := fencedBy(h, s, map[string][]engine.Fence{"attic": {plug}})
+				captured(t, c)
+				time.Sleep(time.Hour)
+				lost(h, false)
+				h.Host("attic").SetReachable(false)
+				if tt.word != "" {
+					lost(h, true)
+					plug.Unreachable = true
+				}
+				e, err := c.Failover(t.Context(), engine.Request{To: "cellar", Confirmed: tt.word}, quiet)
+				if err != nil {
+					t.Fatal(err)
+				}
+				completed(t, e)
+				h.PowerCut()
+				h.Host("cellar").SetRunning(false)
+				if tt.back {
+					plug.Unreachable = true
+				}
+				ended, err := c.StartNode(t.Context(), engine.Request{}, quiet)
+				noViolations(t, h)
+				if started := err == nil && ended.Outcome == plan.Completed; started != tt.starts {
+					t.Fatalf("started %t: %s, %v, %v", started, ended.Outcome, ended.Err, err)
+				}
+			})
+		})
+	}
+}
+
 func TestColdStartRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -312,6 +358,34 @@ func TestSilence(t *testing.T) {
 					t.Fatalf("on air %v, works %t, start at boot %v", on, h.Works(), h.AtBoot())
 				}
 			})
+		})
+	}
+}
+
+// The second speaker's stick answers nobody any more: then only its power will do.
+func TestSilenceOfAMuteStick(t *testing.T) {
+	for _, fenced := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			h, s := twoSpeakers(t)
+			var fences map[string][]engine.Fence
+			if fenced {
+				fences = map[string][]engine.Fence{"shed": {h.Host("shed").Plug()}}
+			}
+			h.Host("shed").SetMute(true)
+			theirs := len(h.Violations())
+			ended := oneNode(t, fencedBy(h, s, fences).Silence, "shed")
+			ours(t, h, theirs)
+			if !fenced {
+				var open *engine.UnconfirmedError
+				if !errors.As(ended.Err, &open) || ended.Outcome != plan.GivenUp || !strings.Contains(ended.Err.Error(), "pull its stick") {
+					t.Fatalf("%s, %v", ended.Outcome, ended.Err)
+				}
+				return
+			}
+			completed(t, ended)
+			if on := h.OnAir(); !slices.Equal(on, []string{"attic"}) || !h.Works() || ended.Facts.Behind == "" {
+				t.Fatalf("on air %v, works %t, %q", on, h.Works(), ended.Facts.Behind)
+			}
 		})
 	}
 }

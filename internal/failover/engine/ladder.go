@@ -44,6 +44,12 @@ func (c *Controller) Rungs(net string) map[string][]decide.Rung {
 	return out
 }
 
+// climbs says that a step silences a node by whatever there is: one that is lost, or that
+// must not speak beside the active.
+func climbs(p plan.Plan, s plan.Step) bool {
+	return p.Kind == plan.KindFailover || p.Kind == plan.KindSilence && s.Node == p.From
+}
+
 // A proof is what a rung gives that ends the ladder. The zero By is the stick's own word.
 type proof struct {
 	saw []string
@@ -63,6 +69,7 @@ type ladder struct {
 	x       Node
 	s       plan.Step
 	stopped []string // what was seen when it was stopped
+	lost    bool     // its host cannot be asked
 	running bool     // it was seen that a program drives the stick, and not that it ended
 	failed  []string // the rungs so far, with why they gave no proof
 }
@@ -84,7 +91,7 @@ func (e *execution) climb(ctx context.Context, s plan.Step) ([]string, error) {
 
 // climbFar is for a node that cannot be asked any more, after what was seen.
 func (e *execution) climbFar(ctx context.Context, s plan.Step, x Node, why error) ([]string, error) {
-	l := &ladder{e: e, x: x, s: s, failed: []string{why.Error()}}
+	l := &ladder{e: e, x: x, s: s, failed: []string{why.Error()}, lost: unseen(why)}
 	return l.climb(ctx, l.far())
 }
 
@@ -96,7 +103,7 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 			p, err = proof{saw: []string{r.what}, by: network.Fenced{Rung: string(decide.RungPower), By: r.what}}, nil
 		}
 		if err == nil {
-			return append(l.failed, p.saw...), l.proven(p)
+			return p.saw, l.proven(p)
 		}
 		if errors.Is(err, errNoSuchRung) {
 			continue
@@ -110,7 +117,7 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 		}
 		l.failed = append(l.failed, why)
 	}
-	return nil, &UnconfirmedError{Node: l.x.Name(), Why: l.why(), Fences: l.e.net.fenceNames(l.x.Name()), Running: l.running}
+	return nil, &UnconfirmedError{Node: l.x.Name(), Why: l.why(), Fences: l.e.net.fenceNames(l.x.Name()), Running: l.running, What: l.e.plan.Kind}
 }
 
 // errNoSuchRung is one that nobody has put there.
@@ -160,7 +167,7 @@ func (l *ladder) far() []rung {
 // stopAndReset is rungs 1 and 2: stopping Zigbee2MQTT proves nothing of a stick.
 func (l *ladder) stopAndReset(ctx context.Context) (proof, error) {
 	o, err := observeSoon(ctx, l.x)
-	if err != nil {
+	if l.lost = err != nil; l.lost {
 		return proof{}, errors.Join(err, l.oweBoot())
 	}
 	l.running = o.Runs() && !o.OnlyOurs()
@@ -177,7 +184,11 @@ func (l *ladder) stopAndReset(ctx context.Context) (proof, error) {
 	if err := sleep(ctx, l.e.net.Timing.Settle); err != nil {
 		return proof{}, err
 	}
-	saw, err := l.e.resetStick(ctx, l.s)
+	reset := l.e.resetStick
+	if l.e.plan.Kind == plan.KindSilence { // the home has Zigbee meanwhile
+		reset = l.e.resetAgain
+	}
+	saw, err := reset(ctx, l.s)
 	if err != nil {
 		return proof{}, fmt.Errorf("its stick cannot be silenced (%w)", err)
 	}
@@ -223,7 +234,10 @@ func (l *ladder) oweBoot() error {
 // by itself. So it is proof only together with a parked stick that hears the network's
 // routers, and no coordinator.
 func (l *ladder) unplug(ctx context.Context) (proof, error) {
-	u, err := l.x.Unplug(ctx)
+	if l.lost {
+		return proof{}, errors.New("its host does not answer")
+	}
+	u, err := l.e.takeOff(ctx, l.x)
 	if err != nil {
 		return proof{}, err
 	}
@@ -231,21 +245,30 @@ func (l *ladder) unplug(ctx context.Context) (proof, error) {
 	listener, heard, err := l.e.listen(ctx, l.x.Name())
 	switch {
 	case err != nil:
-		return proof{}, fmt.Errorf("%s is away, and it may have power still; nobody can listen for it: %w", u, err)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and it may have power still; nobody can listen for it: %w", u, err))
 	case heard.Coordinator:
-		return proof{}, fmt.Errorf("%s is away, and a coordinator of the network is on air: %s hears it", u, listener)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and a coordinator of the network is on air: %s hears it", u, listener))
 	case !heard.Quiet():
-		return proof{}, fmt.Errorf("%s is away, and it may have power still; %s hears nobody of the network, so its silence says nothing", u, listener)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and it may have power still; %s hears nobody of the network, so its silence says nothing", u, listener))
 	}
 	saw := fmt.Sprintf("%s was taken away and its tty is gone; %s hears %s and no coordinator", u, listener, routers(heard))
 	return proof{append(l.stopped, saw), network.Fenced{Rung: network.ByUnplug, By: u.String(), Saw: saw}}, nil
+}
+
+// putBack gives the host its stick again: away it is no more silent, and nothing could be
+// repaired.
+func (l *ladder) putBack(ctx context.Context, why error) error {
+	if _, err := l.e.putBack(ctx, l.x); err != nil {
+		return fmt.Errorf("%w; it could not be put back: %w", why, err)
+	}
+	return why
 }
 
 // cut is rung 4.
 func (l *ladder) cut(f Fence) func(context.Context) (proof, error) {
 	return func(ctx context.Context) (proof, error) {
 		saw, err := f.Cut(ctx)
-		if err == nil {
+		if err == nil && !l.lost {
 			err = goneFrom(ctx, l.x)
 		}
 		if err != nil {
@@ -266,8 +289,10 @@ func (l *ladder) word(ctx context.Context) (proof, error) {
 	case l.running:
 		return proof{}, errors.New("a program was seen to drive the stick, which contradicts it")
 	}
-	if err := goneFrom(ctx, l.x); err != nil {
-		return proof{}, err
+	if !l.lost {
+		if err := goneFrom(ctx, l.x); err != nil {
+			return proof{}, err
+		}
 	}
 	return proof{append(l.stopped, word), network.Fenced{Rung: string(decide.RungPerson), By: "a person's word", Saw: word}}, nil
 }
@@ -319,9 +344,9 @@ func (e *execution) stillFenced(ctx context.Context, x Node, why error) (string,
 	f := e.facts.Fenced
 	if f == nil {
 		saw, err := e.climbFar(ctx, e.startStep(), x, why)
-		return strings.Join(saw, "; "), err
+		return fmt.Sprintf("%s cannot be asked (%v); %s", x.Name(), why, strings.Join(saw, "; ")), err
 	}
-	if f.Rung != network.ByRisk {
+	if f.Rung != network.ByRisk && !unseen(why) {
 		if err := goneFrom(ctx, x); err != nil {
 			return "", err
 		}

@@ -478,3 +478,150 @@ func TestRungs(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// What is said to have no power answers: a fence that has cut something else, or a person
+// who has pulled the wrong stick, is contradicted.
+func TestHostThatAnswersContradicts(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		request engine.Request
+		fence   bool
+	}{
+		{"a fence", engine.Request{To: "cellar"}, true},
+		{"a person", engine.Request{To: "cellar", Confirmed: "the owner has pulled it"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, s := warmHome(t)
+				captured(t, controller(h, s))
+				muted(h)
+				h.Host("attic").SetNoUSB()
+				fences := map[string][]engine.Fence{}
+				if tt.fence {
+					p := h.Host("attic").Plug()
+					p.Broken = true
+					fences["attic"] = []engine.Fence{p}
+				}
+				e, err := fencedBy(h, s, fences).Failover(context.Background(), tt.request, quiet)
+				if err != nil || e.Outcome != plan.GivenUp || !strings.Contains(e.Err.Error(), "that contradicts it") {
+					t.Fatalf("%s: %v, %v", e.Outcome, e.Err, err)
+				}
+				noViolations(t, h)
+			})
+		})
+	}
+}
+
+// A stick that was taken off USB may be fenced so again, by a later failover.
+func TestUnpluggedStickIsFencedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		silentAndMute(h)
+		h.SetFault(func(op string) error {
+			if op == "cellar.start" {
+				return errFault
+			}
+			return nil
+		})
+		e, err := controller(h, s).Failover(context.Background(), engine.Request{To: "cellar"}, quiet)
+		if err != nil || e.Outcome == plan.Completed {
+			t.Fatalf("%s: %v, %v", e.Outcome, e.Err, err)
+		}
+		h.SetFault(nil)
+		e, err = controller(h, s).Failover(context.Background(), engine.Request{To: "cellar"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		settled(t, h, "cellar")
+		remembered(t, s, network.ByUnplug)
+	})
+}
+
+// What was taken off its bus is given back: at once when it was in vain, and when the node
+// is to be a stand-by again when it was proof.
+func TestWhatWasTakenOffIsGivenBack(t *testing.T) {
+	there := func(t *testing.T, h *inmem.Home) bool {
+		o, err := h.Host("attic").Observe(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.TTYPresent
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		captured(t, c)
+		h.Host("attic").SetMute(true) // and on air: whoever listens hears it
+		e, err := c.Failover(t.Context(), engine.Request{To: "cellar", Broken: "its stick does not answer"}, quiet)
+		if err != nil || e.Outcome == plan.Completed {
+			t.Fatalf("%s, %v", e.Outcome, err)
+		}
+		if !there(t, h) || len(recordOf(t, s).Off) > 0 {
+			t.Errorf("taken off in vain, and not given back: %v", recordOf(t, s).Off)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		c := controller(h, s)
+		captured(t, c)
+		attic := h.Host("attic")
+		attic.SetRunning(false)
+		attic.PowerCycleStick() // silent, and mute
+		attic.SetMute(true)
+		e, err := c.Failover(t.Context(), engine.Request{To: "cellar"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		if there(t, h) || recordOf(t, s).Off["attic"].IsZero() {
+			t.Fatalf("it was not taken off: %v", recordOf(t, s).Off)
+		}
+		attic.SetMute(false)
+		e, err = c.Return(t.Context(), engine.Request{To: "attic"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		if !there(t, h) || len(recordOf(t, s).Off) > 0 {
+			t.Errorf("it is a stand-by without a stick: %v", recordOf(t, s).Off)
+		}
+		settled(t, h, "cellar")
+	})
+}
+
+// A controller that dies while a stick is off its bus leaves a node that can be repaired.
+func TestRepairGivesTheStickBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		silentAndMute(h)
+		h.SetFault(func(op string) error {
+			if strings.HasSuffix(op, ".listen") { // the moment between taking it off and knowing
+				s.OnAppend = func(string, plan.Entry) error { return errFault }
+				return errFault
+			}
+			if strings.HasSuffix(op, ".replug") {
+				return errFault
+			}
+			return nil
+		})
+		_, _ = controller(h, s).Failover(t.Context(), engine.Request{To: "cellar"}, quiet)
+		s.OnAppend = nil
+		h.SetFault(nil)
+		if recordOf(t, s).Off["attic"].IsZero() {
+			t.Fatal("it is not on record that the stick was taken off")
+		}
+		h.Host("attic").SetMute(false)
+		e, err := controller(h, s).Repair(t.Context(), engine.Request{To: "attic"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		settled(t, h, "attic")
+		if len(recordOf(t, s).Off) > 0 {
+			t.Errorf("still off: %v", recordOf(t, s).Off)
+		}
+	})
+}

@@ -30,7 +30,7 @@ func (e *VetoError) refusal() *network.RefusedError {
 // veto listens before the target speaks. Silence is no proof, and a stick that cannot
 // listen no veto.
 func (e *execution) veto(ctx context.Context, x Node) ([]string, error) {
-	if e.plan.Kind != plan.KindFailover && e.plan.Kind != plan.KindStart || e.turning {
+	if !listens(e.plan.Kind) || e.turning {
 		return nil, nil
 	}
 	who, ok := e.onAirAs()
@@ -47,6 +47,12 @@ func (e *execution) veto(ctx context.Context, x Node) ([]string, error) {
 		return []string{fmt.Sprintf("its stick hears %s of the network, and no coordinator", routers(heard))}, nil
 	}
 	return []string{"its stick hears nobody of the network, which says nothing"}, nil
+}
+
+// listens says that nobody of the network should be on air when such a run starts a node,
+// and that it was not this very run which has seen to that for all of them.
+func listens(k plan.Kind) bool {
+	return k == plan.KindFailover || k == plan.KindStart || k == plan.KindRepair
 }
 
 // onAirAs is the network as it would be heard.

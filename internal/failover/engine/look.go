@@ -159,6 +159,11 @@ func (c *Controller) Preflight(ctx context.Context, net, to string) (readiness.A
 // look gathers everything an assessment wants, all nodes at once. sticks says
 // whether to ask the sticks of nodes where nothing runs.
 func (c *Controller) look(ctx context.Context, n *Network, to string, sticks bool) (readiness.Input, error) {
+	return c.lookWithin(ctx, n, to, sticks, bridgePatience)
+}
+
+// lookWithin is look for somebody who has no time for an answer over MQTT that is late.
+func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, sticks bool, patience time.Duration) (readiness.Input, error) {
 	known, err := c.known(n)
 	if err != nil {
 		return readiness.Input{}, err
@@ -169,7 +174,7 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 	}
 	in := readiness.Input{Network: n.Name, To: to, Recorded: known.Record.Active, Unfinished: run, Now: time.Now(),
 		Views: make([]readiness.View, len(n.Nodes)), Known: known}
-	asking, stop := context.WithTimeout(ctx, patienceWith(n.Bridge))
+	asking, stop := context.WithTimeout(ctx, min(patience, patienceWith(n.Bridge)))
 	defer stop()
 	var views, bridge sync.WaitGroup
 	for i, x := range n.Nodes {
@@ -186,8 +191,9 @@ func (c *Controller) look(ctx context.Context, n *Network, to string, sticks boo
 		defer time.AfterFunc(strangerPatience, stop).Stop()
 	}
 	bridge.Wait()
-	in.Record.Silent, in.Record.Fenced = maps.Clone(in.Record.Silent), maps.Clone(in.Record.Fenced)
-	in.Record.Spoken, in.Record.Sticks = maps.Clone(in.Record.Spoken), maps.Clone(in.Record.Sticks)
+	r := &in.Record
+	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
+	r.Sticks, r.Off = maps.Clone(r.Sticks), maps.Clone(r.Off)
 	speakers(&in.Record, in.Views)
 	return in, nil
 }
@@ -233,6 +239,10 @@ func speakers(r *network.Record, views []readiness.View) (news bool) {
 				forgetStick(r, v.Name)
 			}
 			news = news || spoke || beside
+		}
+		if at, off := r.Off[v.Name]; off && v.Observed != nil && v.Observed.TTYPresent && v.Observed.At.After(at.Add(plugBudget)) {
+			delete(r.Off, v.Name) // somebody has plugged it in, or the host was started anew
+			news = true
 		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
 			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it

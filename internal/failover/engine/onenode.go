@@ -162,6 +162,15 @@ func mayStart(ctx context.Context, n *Network, in readiness.Input, node string) 
 // readyToStart looks once more, and reads the node's data: Zigbee2MQTT that starts on
 // half a directory may form a new network.
 func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, error) {
+	back, err := e.surveyBack(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.readyNow(ctx, s)
+	return append(back, saw...), err
+}
+
+func (e *execution) readyNow(ctx context.Context, s plan.Step) ([]string, error) {
 	in, err := e.c.look(ctx, e.net, "", false)
 	if err != nil {
 		return nil, err

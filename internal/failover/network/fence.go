@@ -61,6 +61,14 @@ func (r *Record) Fence(node string, f Fenced) {
 	delete(r.Silent, node)
 }
 
+// TakeOff notes that a node's stick is about to be taken off its USB bus.
+func (r *Record) TakeOff(node string, at time.Time) {
+	if r.Off == nil {
+		r.Off = map[string]time.Time{}
+	}
+	r.Off[node] = at
+}
+
 // Hush notes that a node's stick was read in HOLD: nothing else has to silence it.
 func (r *Record) Hush(node string, at time.Time) {
 	if r.Silent == nil {

@@ -19,6 +19,8 @@ type Record struct {
 	// Fenced are the nodes that were silenced in another way, until their sticks are read
 	// in HOLD again, or somebody starts them.
 	Fenced map[string]Fenced `json:"fenced,omitempty"`
+	// Off are the nodes whose stick we have taken off its USB bus, until it is given back.
+	Off map[string]time.Time `json:"off,omitempty"`
 	// Spoken are the nodes that were seen to run beside the active one, or instead of it,
 	// until what they have used is known: the active may be behind them.
 	Spoken map[string]bool `json:"spoken,omitempty"`

@@ -33,7 +33,11 @@ func Repair(network, node string, others []string, t Timing) Plan {
 // is restarted only when the other has used counters that are above its own.
 func Silence(network, from, to string, others []string, t Timing) Plan {
 	p := Plan{Kind: KindSilence, Network: network, From: from, To: to, Others: others}
-	p.silence(t)
+	p.silence(t, func() {
+		p.add(Step{Act: ActFence, Node: from, Budget: t.Stop + t.Settle + 2*ResetBudget + 3*UnplugBudget,
+			Title: fmt.Sprintf("stop Zigbee2MQTT on %s and silence its stick", from),
+			Check: "the stick says that it is silent (HOLD)"})
+	})
 	p.record(to)
 	p.enable(to)
 	return p
@@ -43,7 +47,14 @@ func Silence(network, from, to string, others []string, t Timing) Plan {
 // is on it is kept; then it gets what the network is now.
 func Return(network, from, to string, others []string, t Timing) Plan {
 	p := Plan{Kind: KindReturn, Network: network, From: from, To: to, Others: others}
-	p.silence(t)
+	p.silence(t, func() {
+		p.add(Step{Act: ActStop, Node: from, Budget: t.Stop + hungBudget,
+			Title: fmt.Sprintf("stop Zigbee2MQTT on %s", from),
+			Check: "its process is gone, and no program uses the stick"})
+		p.add(Step{Act: ActFence, Node: from, Budget: t.Settle + 2*parkBudget,
+			Title: fmt.Sprintf("reset the stick of %s: from here on it is silent", from),
+			Check: "the stick says that it is silent (HOLD)"})
+	})
 	p.record(to)
 	p.add(Step{Act: ActCopy, Node: from, Budget: copyBudget,
 		Title: fmt.Sprintf("keep the data of %s as it is now, and copy the data of %s to staging there", from, to),
@@ -53,19 +64,14 @@ func Return(network, from, to string, others []string, t Timing) Plan {
 	return p
 }
 
-// silence ends From while To serves.
-func (p *Plan) silence(t Timing) {
+// silence ends From while To serves; fence adds the steps that do.
+func (p *Plan) silence(t Timing, fence func()) {
 	from, to := p.From, p.To
 	p.add(Step{Act: ActSurvey, Node: from, Budget: lookBudget,
 		Title: fmt.Sprintf("see that %s is the active node on record and serves the home", to),
 		Check: fmt.Sprintf("both hosts answer, and the Zigbee2MQTT of %s answers on MQTT", to)})
 	p.disable(from, "")
-	p.add(Step{Act: ActStop, Node: from, Budget: t.Stop + hungBudget,
-		Title: fmt.Sprintf("stop Zigbee2MQTT on %s", from),
-		Check: "its process is gone, and no program uses the stick"})
-	p.add(Step{Act: ActFence, Node: from, Budget: t.Settle + 2*parkBudget,
-		Title: fmt.Sprintf("reset the stick of %s: from here on it is silent", from),
-		Check: "the stick says that it is silent (HOLD)"})
+	fence()
 	p.add(Step{Act: ActLearn, Node: from, Budget: readBudget + copyBudget,
 		Title: fmt.Sprintf("read which counters %s has used, and have %s say its own", from, to),
 		Check: fmt.Sprintf("a copy of the stick is kept; the counters of %s were read from a backup it has just made", to)})

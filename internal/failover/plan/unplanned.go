@@ -43,7 +43,7 @@ func Failover(network, from, to string, others []string, generation int, confirm
 	return p
 }
 
-// Climb names the fences that a failover may use, in their order, and gives the steps that
+// Climb names the fences that a failover or a silence may use, in their order, and gives the steps that
 // may need them the time.
 func (p *Plan) Climb(fences []string) {
 	if len(fences) == 0 {
@@ -51,12 +51,16 @@ func (p *Plan) Climb(fences []string) {
 	}
 	for i := range p.Steps {
 		s := &p.Steps[i]
-		switch s.Act {
-		case ActFence:
+		switch {
+		case s.IfBehind && s.Act == ActFence: // that of the active, which is asked itself
+		case s.Act == ActFence && p.Kind == KindSilence:
+			s.Check = fmt.Sprintf("the stick says so itself (HOLD); or %s has cut its power, and says so", strings.Join(fences, " or "))
+			s.Budget += time.Duration(len(fences)) * CutBudget
+		case s.Act == ActFence:
 			s.Check = fmt.Sprintf("the stick says so itself (HOLD); or it was taken off USB and is not heard; or %s has cut its power, and says so; or a person has given their word",
 				strings.Join(fences, " or "))
 			s.Budget += time.Duration(len(fences)) * CutBudget
-		case ActStart:
+		case s.Act == ActStart:
 			s.Budget += time.Duration(len(fences)) * CutBudget
 		}
 	}

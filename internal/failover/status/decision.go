@@ -17,8 +17,10 @@ type Decision struct {
 	Action decide.Action
 	Node   string
 	To     string
-	// Reasons are why, in order, and Not is every other thing that was weighed.
+	// Reasons are why, in order, and Not is every other thing that was weighed. Told are the
+	// reasons as they were at Since: they do not change with every look.
 	Reasons  []string
+	Told     []string
 	Not      []decide.Alternative
 	Question *decide.Question // for a person, nil when there is none
 	// Refused is why what was decided was not begun when it was tried last, and Again when
@@ -46,4 +48,17 @@ type Notes struct {
 	// Forgot is when the journal came out of a backup: what was done by itself before that
 	// may be missing in it, so it counts as a failover.
 	Forgot time.Time `json:"forgot,omitzero"`
+	// Errand is what a person has asked for on the command line beside a server, which
+	// takes it out before it acts; nil when there is none.
+	Errand *Errand `json:"errand,omitempty"`
+}
+
+// An Errand is a person's request on its way from one program to another.
+type Errand struct {
+	At          time.Time `json:"at"`
+	By          string    `json:"by"`
+	Verb        string    `json:"verb"` // in the words of package desk
+	To          string    `json:"to,omitempty"`
+	Confirmed   string    `json:"confirmed,omitempty"`
+	DespiteHold bool      `json:"despite_hold,omitempty"`
 }

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"z2mha/internal/host/helperapi"
-	"z2mha/internal/host/probe"
 )
 
 const (
@@ -30,17 +29,18 @@ const (
 	passing     = time.Second           // for who only passes by in the data directory to be gone
 )
 
-// End ends those who hold a.TTY and work on a.Data. Whatever it could not do is in the
+// End ends, on a machine, those who hold a.TTY and work on a.Data. Whatever it could not do is in the
 // result's Why; an error means that it could not look, or that ctx ended before
 // anybody was killed.
-func End(ctx context.Context, a helperapi.EndArgs) (helperapi.EndResult, error) {
-	e := &ending{args: a, begun: time.Now()}
+func End(ctx context.Context, on Machine, a helperapi.EndArgs) (helperapi.EndResult, error) {
+	e := &ending{on: on, args: a, begun: time.Now()}
 	err := e.run(ctx)
 	e.result.TookMS = time.Since(e.begun).Milliseconds()
 	return e.result, err
 }
 
 type ending struct {
+	on     Machine
 	args   helperapi.EndArgs
 	begun  time.Time
 	result helperapi.EndResult
@@ -83,7 +83,7 @@ func (e *ending) run(ctx context.Context) error {
 // look finds who is to end, and counts who uses port or directory at all. Our own
 // helpers and what cannot be signalled are never to end.
 func (e *ending) look() (found []helperapi.Holder, users int, err error) {
-	ports, dirs, err := probe.Users(e.args.TTY, e.args.Data)
+	ports, dirs, err := e.on.Users(e.args.TTY, e.args.Data)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -98,31 +98,25 @@ func (e *ending) look() (found []helperapi.Holder, users int, err error) {
 
 // request asks for the end: the manager, the processes, or both.
 func (e *ending) request(found []helperapi.Holder) (err error) {
-	if e.ask, err = ask(e.args.Ask); err != nil {
+	if e.ask, err = e.shell(e.args.Ask); err != nil {
 		return err
 	}
-	if !e.args.Term || slices.ContainsFunc(found, supervised) {
+	if !e.args.Term || slices.ContainsFunc(found, func(h helperapi.Holder) bool { return e.on.Supervised(h.PID) }) {
 		return nil
 	}
 	for _, h := range found {
-		if err := signal(h.PID); err != nil {
+		if err := e.on.Terminate(h.PID); err != nil {
 			return fmt.Errorf("send TERM to process %d: %w", h.PID, err)
 		}
 	}
 	return nil
 }
 
-// supervised says that OpenRC's supervisor started the process, or its npm. It passes a
-// TERM on when it is asked to stop, and starts again what ends before.
-func supervised(h helperapi.Holder) bool {
-	return probe.HasAncestor(h.PID, "supervise-daemon")
-}
-
 // untilSaved waits for the two files, or until the processes have ended by themselves.
 func (e *ending) untilSaved(ctx context.Context, saving *saving, found []helperapi.Holder) error {
 	until := e.begun.Add(e.args.Budget)
 	for {
-		ended := !slices.ContainsFunc(found, func(h helperapi.Holder) bool { return probe.Lives(h.PID) })
+		ended := !slices.ContainsFunc(found, func(h helperapi.Holder) bool { return e.on.Lives(h.PID) })
 		if saving.done() {
 			e.result.Saved, e.result.SaveMS = true, time.Since(e.begun).Milliseconds()
 		}
@@ -146,11 +140,11 @@ func (e *ending) untilSaved(ctx context.Context, saving *saving, found []helpera
 // kill looks once more, with every process pinned so that its number cannot come to mean
 // another, and kills those who still hold the port and work on the directory.
 func (e *ending) kill(found []helperapi.Holder) error {
-	pinned := map[int]*os.Process{}
+	pinned := map[int]func() error{}
 	for _, h := range found {
-		if p, err := os.FindProcess(h.PID); err == nil {
-			pinned[h.PID] = p
-			defer p.Release()
+		if kill, release, err := e.on.Pin(h.PID); err == nil {
+			pinned[h.PID] = kill
+			defer release()
 		}
 	}
 	still, _, err := e.look()
@@ -158,7 +152,7 @@ func (e *ending) kill(found []helperapi.Holder) error {
 		return err
 	}
 	for _, h := range still {
-		if p := pinned[h.PID]; p != nil && p.Kill() == nil {
+		if kill := pinned[h.PID]; kill != nil && kill() == nil {
 			e.result.Killed = append(e.result.Killed, h)
 		}
 	}
@@ -186,7 +180,7 @@ func (e *ending) release(ctx context.Context) error {
 	}
 	e.result.Gone = true
 	e.ask.wait(ctx, askTime)
-	settle, err := ask(e.args.Settle)
+	settle, err := e.shell(e.args.Settle)
 	if err != nil {
 		return err
 	}

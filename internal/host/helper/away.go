@@ -134,7 +134,7 @@ func runListen(c *call) error {
 		return helperapi.Errorf(helperapi.ExitUsage, "listen needs --channel 11 to 26 and --ext-pan-id, which networks are known by")
 	}
 	who := zigbee.Identity{Channel: zigbee.Channel(*channel), ExtPanID: pan}
-	heard, err := on(c.ctx, args[0], func(client *znp.Client) (nvram.Heard, error) {
+	heard, err := on(c.ctx, c, args[0], func(client *znp.Client) (nvram.Heard, error) {
 		return nvram.Listen(c.ctx, client, who)
 	})
 	if err != nil {

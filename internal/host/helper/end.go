@@ -29,7 +29,7 @@ func runEnd(c *call) error {
 	}
 	f.complete(c.verb.name)
 	raw, err := c.underRun(f, map[string]string{"tty": a.TTY, "data": a.Data}, func(*runrecord.Run) (any, error) {
-		return ending.End(c.stopped, a)
+		return ending.End(c.stopped, c.env.Machine, a)
 	})
 	if err != nil {
 		return err

@@ -12,7 +12,6 @@ import (
 
 	"z2mha/internal/host/datadir"
 	"z2mha/internal/host/helperapi"
-	"z2mha/internal/host/probe"
 )
 
 func runProbe(c *call) error {
@@ -27,7 +26,7 @@ func runProbe(c *call) error {
 	if _, err := c.parse(set); err != nil {
 		return err
 	}
-	r, err := probe.Look(a)
+	r, err := c.env.Machine.Look(a)
 	if err != nil {
 		return err
 	}
@@ -95,7 +94,7 @@ func runPromote(c *call) error {
 func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteResult, error) {
 	ctx, _, release := c.beforeWriting()
 	defer release()
-	p := promotion(f, a)
+	p := c.promotion(f, a)
 	if a.Undo {
 		f.id += ".undo"
 	}
@@ -117,10 +116,10 @@ func (c *call) promote(f runFlags, a helperapi.PromoteArgs) (helperapi.PromoteRe
 	return r, err
 }
 
-func promotion(f runFlags, a helperapi.PromoteArgs) datadir.Promotion {
+func (c *call) promotion(f runFlags, a helperapi.PromoteArgs) datadir.Promotion {
 	return datadir.Promotion{
 		Staging: a.Staging, Data: a.Data, Previous: a.Previous, Run: f.id,
-		Local: a.Local, Expect: a.Expect, Journal: f.dir + "/" + f.id + ".promotion", InUse: probe.DataHolders,
+		Local: a.Local, Expect: a.Expect, Journal: f.dir + "/" + f.id + ".promotion", InUse: c.env.Machine.InUse,
 	}
 }
 

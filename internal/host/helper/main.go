@@ -26,6 +26,9 @@ type Env struct {
 	Stdout, Stderr io.Writer
 	StdoutTerminal bool // then a person reads, and gets text
 	StderrTerminal bool // then progress is drawn
+	Machine        Machine
+	// Stop ends when the verb shall end; nil: the process's own signals say so.
+	Stop context.Context
 }
 
 // OSEnv is the process's own.
@@ -34,11 +37,12 @@ func OSEnv() Env {
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		StdoutTerminal: term.IsTerminal(int(os.Stdout.Fd())),
 		StderrTerminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Machine:        here{},
 	}
 }
 
-// Main runs the verb args[0] and returns the exit status. It takes charge of the
-// process's signals.
+// Main runs the verb args[0] and returns the exit status. Unless env.Stop is given it takes
+// charge of the process's signals.
 func Main(env Env, args []string) int {
 	if len(args) == 0 {
 		fmt.Fprint(env.Stderr, usage())

@@ -79,7 +79,7 @@ func (c *call) patch(run *runrecord.Run, p patch) (helperapi.PatchResult, error)
 	if err != nil {
 		return helperapi.PatchResult{}, err
 	}
-	client, err := connect(ctx, p.port)
+	client, err := c.connect(ctx, p.port)
 	if err != nil {
 		return helperapi.PatchResult{}, err
 	}

@@ -12,6 +12,13 @@ import (
 // terminate end a reading verb at once, a hang-up too; of a writing verb they end
 // stopped, and a hang-up or a closed pipe means nothing to it.
 func (c *call) takeSignals() (release func()) {
+	if stop := c.env.Stop; stop != nil {
+		c.ctx, c.stopped = stop, stop
+		if c.verb.writes {
+			c.ctx = context.WithoutCancel(stop)
+		}
+		return func() {}
+	}
 	if c.verb.writes {
 		return c.takeSignalsForWriting()
 	}

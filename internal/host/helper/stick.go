@@ -16,11 +16,11 @@ import (
 )
 
 // connect opens a port and makes sure that a stick answers there.
-func connect(ctx context.Context, address string) (*znp.Client, error) {
+func (c *call) connect(ctx context.Context, address string) (*znp.Client, error) {
 	if err := checkTerminal(address); err != nil {
 		return nil, err
 	}
-	rw, err := port.Open(ctx, address)
+	rw, err := c.env.Machine.Open(ctx, address)
 	if busy, ok := errors.AsType[*port.BusyError](err); ok {
 		return nil, helperapi.Errorf(helperapi.ExitBusy, "open port: %s", busyInWords(busy))
 	}
@@ -40,8 +40,8 @@ func connect(ctx context.Context, address string) (*znp.Client, error) {
 
 // on runs an act on the stick at address. Closing the client unblocks whatever waits
 // when ctx ends.
-func on[T any](ctx context.Context, address string, act func(*znp.Client) (T, error)) (T, error) {
-	client, err := connect(ctx, address)
+func on[T any](ctx context.Context, c *call, address string, act func(*znp.Client) (T, error)) (T, error) {
+	client, err := c.connect(ctx, address)
 	if err != nil {
 		var none T
 		return none, err
@@ -58,7 +58,7 @@ func runInfo(c *call) error {
 		return err
 	}
 	c.attach(*attached)
-	r, err := on(c.ctx, args[0], func(client *znp.Client) (helperapi.InfoResult, error) {
+	r, err := on(c.ctx, c, args[0], func(client *znp.Client) (helperapi.InfoResult, error) {
 		return info(c.ctx, client, args[0])
 	})
 	if err != nil {
@@ -118,7 +118,7 @@ func runRead(c *call) error {
 		}
 	}
 	c.attach(*attached)
-	stick, err := on(c.ctx, args[0], func(client *znp.Client) (reading, error) {
+	stick, err := on(c.ctx, c, args[0], func(client *znp.Client) (reading, error) {
 		return read(c.ctx, client, look, func(done, total int) { c.out.progress("read", done, total) })
 	})
 	if err != nil {
@@ -194,7 +194,7 @@ func runVerify(c *call) error {
 	if err != nil {
 		return err
 	}
-	changes, err := on(c.ctx, args[1], func(client *znp.Client) ([]nvimage.Change, error) {
+	changes, err := on(c.ctx, c, args[1], func(client *znp.Client) ([]nvimage.Change, error) {
 		return nvram.Verify(c.ctx, client, image)
 	})
 	if err != nil {
@@ -227,7 +227,7 @@ func (c *call) silence(act func(context.Context, *znp.Client) (nvram.Silence, er
 	raw, err := c.underRun(f, map[string]string{"port": args[0]}, func(*runrecord.Run) (any, error) {
 		ctx, _, release := c.beforeWriting()
 		defer release()
-		client, err := connect(ctx, args[0])
+		client, err := c.connect(ctx, args[0])
 		if err != nil {
 			return nil, err
 		}

@@ -104,7 +104,7 @@ const (
 func (c *call) write(run *runrecord.Run, l load) (helperapi.WriteResult, error) {
 	ctx, begin, release := c.beforeWriting()
 	defer release()
-	client, err := connect(ctx, l.port)
+	client, err := c.connect(ctx, l.port)
 	if err != nil {
 		return helperapi.WriteResult{}, err
 	}

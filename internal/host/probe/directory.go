@@ -11,8 +11,8 @@ import (
 	"z2mha/internal/host/helperapi"
 )
 
-// directory describes a directory, or the place where it would be made.
-func directory(path string) *helperapi.DataDir {
+// Directory describes a directory, or the place where it would be made.
+func Directory(path string) *helperapi.DataDir {
 	d := &helperapi.DataDir{Path: path}
 	d.Resolved, _ = filepath.EvalSymlinks(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {

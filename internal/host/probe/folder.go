@@ -22,7 +22,7 @@ type folder struct {
 type identity struct{ device, inode uint64 }
 
 func folderAt(path string) folder {
-	d := directory(path)
+	d := Directory(path)
 	return folder{path: realPath(d), id: identity{d.Device, d.Inode}, known: d.Exists}
 }
 
@@ -68,7 +68,7 @@ func (p process) means(path string, f folder) bool {
 	if id, ok := p.identify(path); ok && f.known {
 		return id == f.id
 	}
-	return filepath.Clean(path) == f.path || realPath(directory(path)) == f.path
+	return filepath.Clean(path) == f.path || realPath(Directory(path)) == f.path
 }
 
 // besideIs says that name, below the working directory, is the folder.

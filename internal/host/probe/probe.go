@@ -42,14 +42,14 @@ func Look(a helperapi.ProbeArgs) (r helperapi.ProbeResult, err error) {
 	}
 	var users []user
 	if a.Data != "" {
-		r.Data = directory(a.Data)
+		r.Data = Directory(a.Data)
 		if users, err = usersOf(folderAt(a.Data)); err != nil {
 			blind(&r, err)
 		}
 		r.DataHolders = holders(users)
 	}
 	if a.Staging != "" {
-		r.Staging = directory(a.Staging)
+		r.Staging = Directory(a.Staging)
 	}
 	sight{proc: procDir, euid: os.Geteuid()}.limits(&r)
 	r.Version = version(a, users)

@@ -21,7 +21,7 @@ func version(a helperapi.ProbeArgs, users []user) string {
 		places = append(places, a.Program)
 	}
 	if a.Data != "" {
-		places = append(places, filepath.Dir(realPath(directory(a.Data))))
+		places = append(places, filepath.Dir(realPath(Directory(a.Data))))
 	}
 	for _, place := range places {
 		if v := versionNear(place); v != "" {
@@ -55,7 +55,7 @@ func (u user) scriptDirInside() string {
 		if !filepath.IsAbs(w) {
 			w = filepath.Join(cwd, w)
 		}
-		return filepath.Dir(realPath(directory(w)))
+		return filepath.Dir(realPath(Directory(w)))
 	}
 	return cwd
 }

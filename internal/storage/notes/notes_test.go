@@ -17,11 +17,12 @@ import (
 func TestNotes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "notes")
 	n := notes.New(dir, durable.Disk{})
-	if got, err := n.Load("home"); err != nil || got != (status.Notes{}) {
+	if got, err := n.Load("home"); err != nil || !cmp.Equal(got, status.Notes{}) {
 		t.Fatalf("nothing was noted: %+v, %v", got, err)
 	}
 	noon := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	want := status.Notes{Acknowledged: noon, By: "Owner", Rehearsed: noon.Add(time.Hour), Forgot: noon.Add(time.Minute)}
+	want := status.Notes{Acknowledged: noon, By: "Owner", Rehearsed: noon.Add(time.Hour), Forgot: noon.Add(time.Minute),
+		Errand: &status.Errand{At: noon, By: "Owner", Verb: "failover", To: "cellar", Confirmed: "unplugged"}}
 	if err := n.Save("home", want); err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +30,7 @@ func TestNotes(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" || err != nil {
 		t.Errorf("%v (-want +got):\n%s", err, d)
 	}
-	if other, err := n.Load("annex"); err != nil || other != (status.Notes{}) {
+	if other, err := n.Load("annex"); err != nil || !cmp.Equal(other, status.Notes{}) {
 		t.Errorf("another network: %+v, %v", other, err)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"z2mha/internal/world/z2msim"
 )
 
-// writeActive fills the data directory of the node that has carried the network so
+// WriteActive fills the data directory of the node that has carried the network so
 // far, to match the image of its stick.
-func (n *Node) writeActive(broker string, login Login, image *nvimage.Image, now time.Time) error {
+func (n *Node) WriteActive(broker string, login Login, image *nvimage.Image, now time.Time) error {
 	backup, err := z2msim.EncodeBackup(image, now)
 	if err != nil {
 		return err
@@ -29,9 +29,9 @@ func (n *Node) writeActive(broker string, login Login, image *nvimage.Image, now
 	})
 }
 
-// writeStandby leaves what a fresh installation on the other host has: a
+// WriteStandby leaves what a fresh installation on the other host has: a
 // configuration of its own and nothing else.
-func (n *Node) writeStandby(broker string, login Login) error {
+func (n *Node) WriteStandby(broker string, login Login) error {
 	return n.write(map[string]string{"configuration.yaml": n.standbyConfiguration(broker, login)})
 }
 

@@ -142,7 +142,7 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 	}
 	newHost := o.NewHost
 	if newHost == nil {
-		newHost = hostInProcess
+		newHost = InProcess
 	}
 	for _, n := range h.Nodes() {
 		if n.Host, err = newHost(HostSpec{Name: n.Name, Dir: n.Dir, IP: n.ip, Admit: key.PublicKey()}); err != nil {
@@ -152,7 +152,8 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 	return nil
 }
 
-func hostInProcess(s HostSpec) (Host, error) {
+// InProcess starts the SSH server of a host inside this process.
+func InProcess(s HostSpec) (Host, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(s.IP, "0"))
 	if err != nil {
 		return nil, err
@@ -166,10 +167,10 @@ func hostInProcess(s HostSpec) (Host, error) {
 // furnish writes the data directories and the services.
 func (h *Home) furnish(_ context.Context, o Options) error {
 	now := time.Now()
-	if err := h.Attic.writeActive(h.addr, o.Login, h.Attic.Dongle.Image(), now); err != nil {
+	if err := h.Attic.WriteActive(h.addr, o.Login, h.Attic.Dongle.Image(), now); err != nil {
 		return err
 	}
-	if err := h.Cellar.writeStandby(h.addr, o.Login); err != nil {
+	if err := h.Cellar.WriteStandby(h.addr, o.Login); err != nil {
 		return err
 	}
 	for _, n := range h.Nodes() {

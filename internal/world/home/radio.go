@@ -18,13 +18,7 @@ import (
 func (h *Home) startRadio(ctx context.Context, o Options) error {
 	h.Medium = znpsim.NewMedium(znpsim.MediumOptions{Log: o.Log})
 	var joined []znpsim.Joined
-	for _, d := range devices {
-		member := h.Medium.AddDevice(d.onRadio())
-		joined = append(joined, member.Joined())
-		if d.radio == znpsim.Lamp {
-			h.Lamp = member
-		}
-	}
+	joined, h.Lamp = Inhabit(h.Medium)
 	for _, n := range h.Nodes() {
 		stick := znpsim.DongleOptions{Name: n.Name, Hardware: n.hardware, Medium: h.Medium, Log: o.Log}
 		if n == h.Attic {
@@ -38,6 +32,19 @@ func (h *Home) startRadio(ctx context.Context, o Options) error {
 		}
 	}
 	return nil
+}
+
+// Inhabit puts the devices of the home on a medium, and returns what a stick that carries
+// their network knows of them.
+func Inhabit(m *znpsim.Medium) (joined []znpsim.Joined, lamp *znpsim.Device) {
+	for _, d := range devices {
+		member := m.AddDevice(d.onRadio())
+		joined = append(joined, member.Joined())
+		if d.radio == znpsim.Lamp {
+			lamp = member
+		}
+	}
+	return joined, lamp
 }
 
 func (h *Home) plugIn(ctx context.Context, n *Node, o znpsim.DongleOptions) error {

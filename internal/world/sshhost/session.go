@@ -1,7 +1,9 @@
 package sshhost
 
 import (
+	"context"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/pkg/sftp"
@@ -82,11 +84,20 @@ func (h *Host) checkKey(meta ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissi
 func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request) {
 	defer ch.Close()
 	var p *process
+	var inside *inside
 	for r := range requests {
 		var arg struct{ Value string }
 		ok, then := false, func() {}
-		switch r.Type {
-		case "exec":
+		switch {
+		case r.Type == "exec" && h.runs != nil:
+			if ok = inside == nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
+				inside = newInside(arg.Value)
+				started := inside
+				then = func() { h.runInside(l, ch, started) }
+			}
+		case r.Type == "signal" && inside != nil:
+			ok, then = true, inside.interrupt
+		case r.Type == "exec":
 			if ok = p == nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
 				p = h.start(arg.Value)
 				ok = p != nil
@@ -95,13 +106,13 @@ func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request)
 				started := p
 				then = func() { h.attend(l, ch, started, arg.Value) }
 			}
-		case "subsystem":
+		case r.Type == "subsystem":
 			ok = ssh.Unmarshal(r.Payload, &arg) == nil && arg.Value == "sftp" && !h.noSFTP
 			if ok {
 				h.record("subsystem sftp")
 				then = func() { h.serveFiles(ch) }
 			}
-		case "signal":
+		case r.Type == "signal":
 			if ok = p != nil && ssh.Unmarshal(r.Payload, &arg) == nil; ok {
 				p.signal(signals[ssh.Signal(arg.Value)])
 			}
@@ -114,6 +125,34 @@ func (h *Host) session(l net.Conn, ch ssh.Channel, requests <-chan *ssh.Request)
 	if p != nil {
 		p.hangUp()
 	}
+}
+
+// An inside is a command that runs in this process.
+type inside struct {
+	ctx       context.Context
+	interrupt context.CancelFunc
+	line      string
+}
+
+func newInside(line string) *inside {
+	i := &inside{line: line}
+	i.ctx, i.interrupt = context.WithCancel(context.Background())
+	return i
+}
+
+// runInside runs a command of Options.Run. It lives on when its connection is dropped.
+func (h *Host) runInside(l net.Conn, ch ssh.Channel, i *inside) {
+	h.record(i.line)
+	var out io.Writer = ch
+	if d := h.takeDrop(i.line); d != nil {
+		out = &dropWriter{Writer: ch, link: l, after: []byte(d.output)}
+		_, _ = out.Write(nil)
+	}
+	status := h.runs(i.ctx, i.line, Stdio{In: ch, Out: out, Err: ch.Stderr()})
+	payload := ssh.Marshal(struct{ Status uint32 }{uint32(status)})
+	_, _ = ch.SendRequest("exit-status", false, payload)
+	_ = ch.Close()
+	i.interrupt()
 }
 
 func (h *Host) serveFiles(ch ssh.Channel) {

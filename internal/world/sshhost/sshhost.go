@@ -6,12 +6,17 @@
 // Nothing here is more forgiving than OpenSSH: a command whose connection drops
 // lives on with a closed standard input and a broken standard output, and a
 // frozen host that thaws goes on as if nothing had happened.
+//
+// With Options.Run and a Listener in memory a host needs nothing outside the process, and
+// lives in a testing/synctest bubble.
 package sshhost
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -31,6 +36,17 @@ type Options struct {
 	HostKey    ssh.Signer   // nil: a new ed25519 key
 	Listener   net.Listener // nil: 127.0.0.1, any free port
 	NoSFTP     bool         // the host has no sftp-server
+
+	// Run takes the place of /bin/sh, inside this process; it returns the exit status.
+	// ctx ends with a signal. Home, Path and Env mean nothing to it.
+	Run func(ctx context.Context, line string, s Stdio) int
+}
+
+// Stdio is what a command reads and writes. Reading ends, and writing fails, when the
+// connection is gone.
+type Stdio struct {
+	In       io.Reader
+	Out, Err io.Writer
 }
 
 // A Host is a running server. All methods may be called at any time.
@@ -39,6 +55,7 @@ type Host struct {
 	env      []string
 	user     string
 	noSFTP   bool
+	runs     func(context.Context, string, Stdio) int
 	listener net.Listener
 	work     sync.WaitGroup
 
@@ -58,7 +75,7 @@ type Host struct {
 // Start listens and serves until Close.
 func Start(o Options) (*Host, error) {
 	h := &Host{
-		home: o.Home, env: environment(o), user: o.User, noSFTP: o.NoSFTP,
+		home: o.Home, env: environment(o), user: o.User, noSFTP: o.NoSFTP, runs: o.Run,
 		listener: o.Listener, hostKey: o.HostKey,
 		authorized: map[string]bool{}, gate: newGate(),
 		links: map[*link]bool{}, running: map[*process]bool{},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -21,9 +23,9 @@ const patience = 5 * time.Second // for one word of the broker
 
 var errBrokerSlow = errors.New("the broker did not answer in time")
 
-// newLink prepares a connection. handle is called, from many goroutines, with the
+// newLink prepares a connection, over dial unless that is nil. handle is called, from many goroutines, with the
 // topic below the base topic.
-func newLink(c *config, handle func(topic string, payload []byte)) *link {
+func newLink(c *config, dial func() (net.Conn, error), handle func(topic string, payload []byte)) *link {
 	l := &link{base: c.text("mqtt.base_topic", "zigbee2mqtt")}
 	o := mqtt.NewClientOptions().
 		AddBroker(c.text("mqtt.server", "mqtt://localhost:1883")).
@@ -36,6 +38,9 @@ func newLink(c *config, handle func(topic string, payload []byte)) *link {
 		SetOrderMatters(false).
 		SetWill(l.topic("bridge/state"), offline, 1, true).
 		SetOnConnectHandler(func(mqtt.Client) { l.announce(handle) })
+	if dial != nil {
+		o.SetCustomOpenConnectionFn(func(*url.URL, mqtt.ClientOptions) (net.Conn, error) { return dial() })
+	}
 	l.client = mqtt.NewClient(o)
 	return l
 }
@@ -67,6 +72,13 @@ func (l *link) publish(name string, retain bool, v any) error {
 		return fmt.Errorf("encode %s: %w", name, err)
 	}
 	return wait(l.client.Publish(l.topic(name), 0, retain, raw))
+}
+
+// tell publishes what nobody waits for.
+func (l *link) tell(name string, v any) {
+	if raw, err := json.Marshal(v); err == nil && l.client.IsConnected() {
+		l.client.Publish(l.topic(name), 0, false, raw)
+	}
 }
 
 // close says offline and leaves, so that the last will is not needed.

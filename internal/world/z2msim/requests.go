@@ -7,18 +7,22 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
+
+	"z2mha/internal/dongle/znp"
 )
 
 // startLink connects to the broker and publishes what Zigbee2MQTT publishes at a
 // start, in its order: bridge/state, then info, devices and groups, then the states
 // it remembers.
 func (s *instance) startLink(ctx context.Context) error {
-	s.link = newLink(s.config, s.command)
+	s.link = newLink(s.config, s.o.Dial, s.command)
 	if err := s.link.connect(); err != nil {
 		return err
 	}
@@ -96,12 +100,15 @@ func (s *instance) commandDevice(name, verb string, payload []byte) {
 	if r == nil {
 		return
 	}
+	queue, _ := s.queues.LoadOrStore(r.IEEE, &sync.Mutex{})
+	queue.(*sync.Mutex).Lock()
+	defer queue.(*sync.Mutex).Unlock()
 	err := s.get
 	if verb == "set" {
 		err = func(r *record) error { return s.set(r, payload) }
 	}
 	if err := err(r); err != nil {
-		s.log("error", "Publish '%s' to '%s' failed: %v", verb, name, err)
+		s.log("error", "Publish '%s' to '%s' failed: %s", verb, name, told(err))
 	}
 }
 
@@ -114,6 +121,7 @@ var handlers = map[string]handler{
 	"health_check":      func(*instance, context.Context, []byte) (any, error) { return map[string]any{"healthy": true}, nil },
 	"coordinator_check": (*instance).coordinatorCheck,
 	"backup":            (*instance).backup,
+	"action":            (*instance).action,
 }
 
 const requestTime = 30 * time.Second
@@ -132,13 +140,46 @@ func (s *instance) answer(request string, payload []byte) {
 	data, err := handle(s, ctx, payload)
 	out := map[string]any{"data": data, "status": "ok"}
 	if err != nil {
-		out = map[string]any{"data": map[string]any{}, "status": "error", "error": err.Error()}
+		out = map[string]any{"data": map[string]any{}, "status": "error", "error": told(err)}
 	}
 	if asked.Transaction != nil {
 		out["transaction"] = asked.Transaction
 	}
 	s.publish("bridge/response/"+request, false, out)
 }
+
+// told is an error in Zigbee2MQTT's words: that a stick did not answer in time is said so.
+func told(err error) string {
+	if errors.Is(err, znp.ErrTimeout) {
+		return fmt.Sprintf("SRSP - %v after %dms", err, znp.DefaultTimeout.Milliseconds())
+	}
+	return err.Error()
+}
+
+// action passes a raw request on. Only that of a stick for its own endpoints is known here.
+func (s *instance) action(ctx context.Context, payload []byte) (any, error) {
+	var asked struct {
+		Action string
+		Params struct {
+			IEEE    string `json:"ieee_address"`
+			Nwk     *int   `json:"network_address"`
+			Profile *int   `json:"profile_id"`
+			Cluster int    `json:"cluster_key"`
+			Params  []int  `json:"zdo_params"`
+		}
+	}
+	if err := json.Unmarshal(payload, &asked); err != nil || asked.Action != "raw" {
+		return nil, errors.New("invalid action")
+	}
+	p := asked.Params
+	if p.IEEE == "" || p.Profile == nil || *p.Profile != 0 || p.Nwk == nil || *p.Nwk != 0 || p.Cluster != activeEndpointsRequest || len(p.Params) != 1 {
+		return nil, errors.New("not simulated")
+	}
+	endpoints, err := s.stick.endpoints(ctx)
+	return []any{0, map[string]any{"nwkAddress": 0, "endpointList": endpoints}}, err
+}
+
+const activeEndpointsRequest = 5
 
 // changeOptions merges options into configuration.yaml, which is rewritten only
 // when that changes something, and publishes bridge/info in any case.

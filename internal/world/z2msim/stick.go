@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ const (
 	afDataRequest     = 0x01
 	afDataConfirm     = 0x80
 	afIncoming        = 0x81
+	zdoActiveEP       = 0x05
+	zdoActiveEPAnswer = 0x85
 	zdoStartupFromApp = 0x40
 	zdoPermitJoin     = 0x36
 	zdoStateChange    = 0xC0
@@ -52,8 +55,8 @@ type incoming struct {
 }
 
 // openStick opens the port with its lock and checks that a Z-Stack answers.
-func openStick(ctx context.Context, address string) (*stick, error) {
-	rw, err := port.Open(ctx, address)
+func openStick(ctx context.Context, open func(context.Context, string) (io.ReadWriteCloser, error), address string) (*stick, error) {
+	rw, err := open(ctx, address)
 	if busy := (*port.BusyError)(nil); errors.As(err, &busy) {
 		return nil, fmt.Errorf("cannot lock port: %w", err)
 	}
@@ -222,6 +225,28 @@ func (s *stick) expectConfirm() (byte, <-chan byte) {
 	done := make(chan byte, 1)
 	s.confirms[s.transID] = done
 	return s.transID, done
+}
+
+// endpoints asks the stick which endpoints it has itself; its radio has no part in it.
+func (s *stick) endpoints(ctx context.Context) ([]int, error) {
+	answer := s.client.Expect(func(f unpi.Frame) bool {
+		return f.Subsystem == unpi.ZDO && f.ID == zdoActiveEPAnswer && len(f.Data) >= 6 && f.Data[0] == 0 && f.Data[1] == 0
+	})
+	defer answer.Close()
+	if _, err := s.client.Request(ctx, unpi.ZDO, zdoActiveEP, []byte{0, 0, 0, 0}); err != nil {
+		return nil, fmt.Errorf("ask the stick for its endpoints: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerWait)
+	defer cancel()
+	f, err := answer.Wait(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("hear of the stick's endpoints: %w", err)
+	}
+	var out []int
+	for _, ep := range f.Data[6:] {
+		out = append(out, int(ep))
+	}
+	return out, nil
 }
 
 // permitJoin opens the network for new devices, 0 closes it.

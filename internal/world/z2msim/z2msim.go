@@ -4,7 +4,7 @@
 // what it writes when, how it ends and with which exit code.
 //
 // It runs as a process of its own (z2mha simulated-zigbee2mqtt), so that signals,
-// file locks and /proc are the real ones. Stopping it does not silence the radio,
+// file locks and /proc are the real ones, or as a goroutine among others (Options). Stopping it does not silence the radio,
 // just as with the real one.
 //
 // It is stricter in one point: where the real one would form another network and
@@ -20,12 +20,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/dongle/port"
 	"z2mha/internal/dongle/zigbee"
 )
 
@@ -38,6 +40,8 @@ const (
 	ExitFailed   = 1 // could not start, or could not stop cleanly
 	ExitPortGone = 2 // the stick went away while running
 
+	ExitKilled = 137
+
 	ExitWouldReset   = 20 // the real one would form a new network and empty database.db
 	ExitWouldRestore = 21 // the real one would restore coordinator_backup.json, some 20 s on air as another network
 )
@@ -46,12 +50,21 @@ const (
 type Options struct {
 	DataDir string    // $ZIGBEE2MQTT_DATA
 	Stdout  io.Writer // log lines
+
+	// What follows is for simulations inside one process; nil takes the real thing.
+	Open   func(ctx context.Context, port string) (io.ReadWriteCloser, error)
+	Dial   func() (net.Conn, error) // to the broker
+	Killed <-chan struct{}          // ends it at once, with nothing said and nothing saved
 }
 
 // Run is the whole program: it starts, serves until ctx ends (a SIGTERM) or the
 // stick goes away, stops as Zigbee2MQTT stops, and returns the exit code.
 func Run(ctx context.Context, o Options) int {
-	s := &instance{dir: o.DataDir, out: o.Stdout, now: time.Now, states: map[string]map[string]any{}}
+	if o.Open == nil {
+		o.Open = port.Open
+	}
+	s := &instance{o: o, dir: o.DataDir, out: o.Stdout, now: time.Now, states: map[string]map[string]any{}}
+	defer s.work.Wait()
 	s.log("info", "Starting Zigbee2MQTT version %s (simulated)", Version)
 	if err := s.load(); err != nil {
 		return s.fail(err)
@@ -70,6 +83,7 @@ func Run(ctx context.Context, o Options) int {
 
 // An instance is one running Zigbee2MQTT.
 type instance struct {
+	o     Options
 	dir   string
 	now   func() time.Time
 	stick *stick
@@ -77,8 +91,11 @@ type instance struct {
 	link  *link
 	work  sync.WaitGroup // commands and device frames under way
 
-	outMu sync.Mutex
-	out   io.Writer
+	outMu  sync.Mutex
+	out    io.Writer
+	logged string
+
+	queues sync.Map // by address: one command at a time for each device
 
 	mu      sync.Mutex // guards what follows
 	config  *config
@@ -106,9 +123,15 @@ type exitError struct {
 func (e *exitError) Error() string { return e.why }
 
 func (s *instance) log(level, format string, args ...any) {
+	message := "z2m: " + fmt.Sprintf(format, args...)
 	s.outMu.Lock()
-	defer s.outMu.Unlock()
-	fmt.Fprintf(s.out, "[%s] %s: \tz2m: %s\n", s.now().Format(time.DateTime), level, fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.out, "[%s] %s: \t%s\n", s.now().Format(time.DateTime), level, message)
+	tell := message != s.logged && s.link != nil // never twice the same in a row
+	s.logged = message
+	s.outMu.Unlock()
+	if tell {
+		s.link.tell("bridge/logging", map[string]string{"level": level, "message": message})
+	}
 }
 
 func (s *instance) fail(err error) int {
@@ -167,7 +190,7 @@ func (s *instance) startStick(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.stick, err = openStick(ctx, s.config.text("serial.port", "")); err != nil {
+	if s.stick, err = openStick(ctx, s.o.Open, s.config.text("serial.port", "")); err != nil {
 		return err
 	}
 	if s.nv, err = s.stick.readStart(ctx); err != nil {
@@ -228,6 +251,8 @@ func (s *instance) learn(ctx context.Context) error {
 func (s *instance) serve(ctx context.Context) int {
 	for {
 		select {
+		case <-s.o.Killed:
+			return s.die()
 		case <-ctx.Done():
 			s.log("info", "Stopping Zigbee2MQTT (restart=false, code=0)")
 			return s.stop(ExitStopped)
@@ -240,10 +265,33 @@ func (s *instance) serve(ctx context.Context) int {
 	}
 }
 
+// die leaves everything as it is. Port and connection are gone with the process.
+func (s *instance) die() int {
+	s.link.client.Disconnect(0)
+	_ = s.stick.close()
+	return ExitKilled
+}
+
+// killed says that nothing may be done any more.
+func (s *instance) killed() bool {
+	select {
+	case <-s.o.Killed:
+		return true
+	default:
+		return false
+	}
+}
+
 // stop says offline first, saves, backs the stick up and releases the port last.
 func (s *instance) stop(code int) int {
+	if s.killed() {
+		return s.die()
+	}
 	err := s.saveStates()
 	err = errors.Join(err, s.link.close())
+	if s.killed() {
+		return s.die()
+	}
 	if stickErr := s.stopStick(); code == ExitStopped {
 		err = errors.Join(err, stickErr)
 	}
@@ -262,6 +310,9 @@ func (s *instance) stopStick() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	err := s.stick.permitJoin(ctx, 0)
+	if s.killed() {
+		return s.stick.close()
+	}
 	s.mu.Lock()
 	err = errors.Join(err, s.db.save())
 	s.mu.Unlock()
@@ -278,5 +329,14 @@ func (s *instance) saveStates() error {
 	if err != nil {
 		return fmt.Errorf("encode state.json: %w", err)
 	}
-	return os.WriteFile(filepath.Join(s.dir, "state.json"), raw, 0o644)
+	return s.write(filepath.Join(s.dir, "state.json"), raw)
+}
+
+// write also dates the file by our own clock, which in a simulation is not the disk's.
+func (s *instance) write(path string, raw []byte) error {
+	if err := os.WriteFile(path, raw, 0o644); err != nil {
+		return err
+	}
+	now := s.now()
+	return os.Chtimes(path, now, now)
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"z2mha/internal/bus"
@@ -16,8 +17,8 @@ import (
 
 const (
 	// stickPatience is how long one question to the stick may take: Zigbee2MQTT gives up
-	// waiting for a stick after 6 s.
-	stickPatience = 8 * time.Second
+	// waiting for a stick after 6 s, and asks it for one thing at a time.
+	stickPatience = 15 * time.Second
 	stickTries    = 2
 	// checkPatience is for a slow stick, which takes some 20 s for its tables.
 	checkPatience = 30 * time.Second
@@ -25,41 +26,69 @@ const (
 	activeEndpoints = 5 // ZDO Active_EP_req
 )
 
-// stickGaveNone is how Zigbee2MQTT says that its stick has not answered. Source:
-// zigbee-herdsman 10, waitress of the Z-Stack adapter.
-var stickGaveNone = regexp.MustCompile(`after \d+ ?ms`)
+// stickGaveNone is how Zigbee2MQTT says that its stick has not answered, and not that a
+// device has not. Source: zigbee-herdsman 10, Z-Stack adapter.
+var stickGaveNone = regexp.MustCompile(`SRSP - .* after \d+ ?ms`)
 
 // AskStick asks the stick for its own endpoints: the request that Zigbee2MQTT itself sends
 // at each start. The stick answers without its radio, and nothing changes. Where
 // Zigbee2MQTT is too old to pass it on, joining is closed once more, if it is closed.
+//
+// A silent stick is one that owes two answers since the call began. What Zigbee2MQTT logs
+// of requests for other people counts as one.
 func (b *Bridge) AskStick(ctx context.Context) error {
-	silent, lost := 0, error(nil)
+	before, owed := b.owedToOthers(), 0
+	enough := func() bool { return owed+b.signs.owed-before >= stickTries }
 	for range stickTries {
-		err := b.askStickOnce(ctx)
+		err := b.askStickOnce(ctx, enough)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, engine.ErrStickSilent):
-			silent++
+			owed++
 		case !errors.Is(err, engine.ErrBridgeSilent):
 			return err
 		}
-		lost = err
-	}
-	if silent == stickTries {
-		return lost
+		if others := b.owedToOthers() - before; owed+others >= stickTries {
+			return fmt.Errorf("%w: it owes %d answers", engine.ErrStickSilent, owed+others)
+		}
+		if ctx.Err() != nil {
+			break
+		}
 	}
 	return fmt.Errorf("ask the stick: %w", engine.ErrBridgeSilent)
 }
 
-func (b *Bridge) askStickOnce(ctx context.Context) error {
+func (b *Bridge) met(so func() bool) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return so()
+}
+
+func (b *Bridge) owedToOthers() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.signs.owed
+}
+
+// noteOwed counts a line of the log that says that the stick has not answered somebody else.
+func (b *Bridge) noteOwed(l z2m.LogLine) {
+	ours := strings.Contains(l.Message, "/bridge/request/") || strings.Contains(l.Message, "/bridge/response/")
+	if l.Level == "error" && !ours && stickGaveNone.MatchString(l.Message) {
+		b.note(func() { b.signs.owed++ })
+	}
+}
+
+// askStickOnce waits for the answer until enough, which reads what mu guards, says that it
+// is not needed any more.
+func (b *Bridge) askStickOnce(ctx context.Context, enough func() bool) error {
 	b.mu.Lock()
 	old := b.signs.noRaw
 	b.mu.Unlock()
 	if !old {
 		answer, err := b.once(ctx, stickPatience, "action", map[string]any{"action": "raw", "params": map[string]any{
-			"ieee_address": "0x0000000000000000", "network_address": 0, "profile_id": 0, "cluster_key": activeEndpoints, "zdo_params": []int{0}}})
-		if !errors.Is(err, engine.ErrBridgeSilent) {
+			"ieee_address": "0x0000000000000000", "network_address": 0, "profile_id": 0, "cluster_key": activeEndpoints, "zdo_params": []int{0}}}, enough)
+		if !errors.Is(err, engine.ErrBridgeSilent) || b.met(enough) {
 			return stickSaid(answer, err)
 		}
 	}
@@ -75,7 +104,7 @@ func (b *Bridge) askByClosing(ctx context.Context) error {
 	if info.PermitJoin {
 		return engine.ErrJoiningOpen
 	}
-	answer, err := b.once(ctx, stickPatience, "permit_join", map[string]any{"time": 0})
+	answer, err := b.once(ctx, stickPatience, "permit_join", map[string]any{"time": 0}, never)
 	if err = stickSaid(answer, err); err == nil || errors.Is(err, engine.ErrStickSilent) {
 		b.note(func() { b.signs.noRaw = true }) // until it is started anew
 	}
@@ -96,18 +125,21 @@ func stickSaid(answer z2m.Response, err error) error {
 	case answer.OK:
 		return nil
 	case stickGaveNone.MatchString(answer.Error):
-		return fmt.Errorf("%w: it says %q", engine.ErrStickSilent, answer.Error)
+		return fmt.Errorf("%w: %q", engine.ErrStickSilent, answer.Error)
 	}
 	return fmt.Errorf("ask the stick: Zigbee2MQTT answers %q", answer.Error)
 }
 
 // CheckCoordinator has Zigbee2MQTT read all tables of its stick.
 func (b *Bridge) CheckCoordinator(ctx context.Context) error {
-	return stickSaid(b.once(ctx, checkPatience, "coordinator_check", map[string]any{}))
+	return stickSaid(b.once(ctx, checkPatience, "coordinator_check", map[string]any{}, never))
 }
 
-// once sends one bridge request, once, and returns what Zigbee2MQTT answered.
-func (b *Bridge) once(ctx context.Context, patience time.Duration, name string, payload map[string]any) (z2m.Response, error) {
+func never() bool { return false }
+
+// once sends one bridge request, once, and returns what Zigbee2MQTT answered until enough,
+// which reads what mu guards, says that no answer is needed any more.
+func (b *Bridge) once(ctx context.Context, patience time.Duration, name string, payload map[string]any, enough func() bool) (z2m.Response, error) {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	transaction := ownTransactions + rand.Text()[:12]
@@ -131,7 +163,8 @@ func (b *Bridge) once(ctx context.Context, patience time.Duration, name string, 
 	if err := b.bus.Publish(ctx, bus.Message{Topic: b.topics.Request(name), Payload: raw}); err != nil {
 		return z2m.Response{}, err
 	}
-	if !b.wait(ctx, forever, func() bool { return answer != nil }) {
+	b.wait(ctx, forever, func() bool { return answer != nil || enough() })
+	if b.met(func() bool { return answer == nil }) {
 		if err := b.reachable(); err != nil {
 			return z2m.Response{}, err
 		}
@@ -166,6 +199,7 @@ func (b *Bridge) Correct(ctx context.Context, online bool) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if kept != word {
+		b.signs.echoes = 0 // nothing of ours is on its way
 		return fmt.Errorf("bridge/state was published as %s, and the broker keeps %q; check that it keeps retained messages, and that our user may write that topic", word, kept)
 	}
 	return nil

@@ -42,7 +42,9 @@ type zigbee2mqtt struct {
 	stuck      atomic.Bool // goes on saying that joining is open
 	mute       map[string]bool
 	gets       map[string]int
-	quiet      bool // log_level warning: does not say that it started
+	old        bool   // passes nothing on to its stick
+	stickSays  string // status of the answer to permit_join; "" says ok
+	quiet      bool   // log_level warning: does not say that it started
 
 	backups     atomic.Int32 // requests for one
 	backupTakes time.Duration
@@ -95,6 +97,14 @@ func (z *zigbee2mqtt) handle(m bus.Message) {
 	var request struct{ Transaction string }
 	_ = json.Unmarshal(m.Payload, &request)
 	name := strings.TrimPrefix(topic, "bridge/request/")
+	if name == "action" && z.old {
+		return
+	}
+	if name == "permit_join" && z.stickSays != "" {
+		z.permitJoin.Store(false)
+		go z.publish("bridge/response/permit_join", fmt.Sprintf(`{"data":{},%s,"transaction":%q}`, z.stickSays, request.Transaction), false)
+		return
+	}
 	if name == "permit_join" && !z.stuck.Load() {
 		z.permitJoin.Store(false)
 	}
@@ -337,6 +347,7 @@ func TestAskAtAStartThatDoesNotTellItsEnd(t *testing.T) {
 		z, b := world(t)
 		z.quiet = true
 		z.run()
+		synctest.Wait() // what it remembers was heard before it is asked
 		before := z.gets["attic/lamp"]
 		got, err := b.Ask(within(t, time.Minute), []engine.BridgeDevice{theLamp}, 1)
 		if err != nil || len(got) != 1 || z.gets["attic/lamp"] != before+2 {

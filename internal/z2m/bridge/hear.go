@@ -111,6 +111,7 @@ func (b *Bridge) onLog(m bus.Message) error {
 	case line.Started():
 		b.note(func() { b.settled = true })
 	case line.Level == "error":
+		b.noteOwed(line)
 		b.log.Debug("zigbee2mqtt reports an error", "message", line.Message)
 	}
 	return nil

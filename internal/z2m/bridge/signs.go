@@ -40,6 +40,7 @@ type signs struct {
 	silent    time.Time   // since when nothing came although it was asked
 	times     []time.Time // of the last messages of devices
 	noRaw     bool        // this Zigbee2MQTT passes nothing on to its stick
+	owed      int         // answers that the stick owes to others, as the log says
 	echoes    int         // our own bridge/state, on its way back to us
 }
 

@@ -40,6 +40,7 @@ func TestAskStick(t *testing.T) {
 	}
 	ask(nil)
 	n.bus.publish("bridge/request/permit_join", `{"time":60}`)
+	l.hears("interviewed " + lamp.IEEE().String() + " lamp")
 	await(t, 10*time.Second, "joining open", func() bool { return strings.Contains(n.bus.get("bridge/info"), `"permit_join":true`) })
 	ask(nil)
 	if !strings.Contains(n.bus.get("bridge/info"), `"permit_join":true`) {
@@ -47,7 +48,21 @@ func TestAskStick(t *testing.T) {
 	}
 	stick.SetFault(znpsim.Fault{Silent: true})
 	ask(engine.ErrStickSilent)
+	busy := make(chan struct{})
+	during(t, func(context.Context) error { // a home in use
+		for {
+			select {
+			case <-busy:
+				return nil
+			case <-time.After(400 * time.Millisecond):
+				n.bus.client.Publish("asked/lamp/set", 0, false, `{"state":"TOGGLE"}`)
+			}
+		}
+	})
+	ask(engine.ErrStickSilent)
+	close(busy)
 	stick.SetFault(znpsim.Fault{})
+	time.Sleep(7 * time.Second) // what waits for the stick is given up
 	ask(nil)
 	n.process.kill()
 	ask(engine.ErrBridgeSilent)

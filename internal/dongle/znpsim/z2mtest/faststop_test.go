@@ -40,7 +40,7 @@ func TestBudgetFastStop(t *testing.T) {
 	}
 	state, database := filepath.Join(n.data, "state.json"), filepath.Join(n.data, "database.db")
 	before := time.Now()
-	r, err := ending.End(t.Context(), helperapi.EndArgs{
+	r, err := ending.End(t.Context(), ending.Here{}, helperapi.EndArgs{
 		TTY: ttyOf(t, n), Data: n.data, Budget: 5 * time.Second,
 		Ask: fmt.Sprintf("kill -TERM %d", n.process.cmd.Process.Pid),
 	})
