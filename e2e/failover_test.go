@@ -132,8 +132,11 @@ func muteForGood(t *testing.T) {
 	g.endsWell(g.home.Cellar)
 }
 
-// goesMute has the attic's stick answer nothing any more. Its radio goes on.
+// goesMute has the attic's stick answer nothing any more, once the controller has heard
+// enough of the home to know its pace. Its radio goes on.
 func (g *guarded) goesMute() time.Time {
+	g.Helper()
+	g.becomes("there is traffic", func() bool { return len(g.watch.Answers(g.began, time.Now())) >= 60 })
 	g.home.Attic.Dongle.SetFault(znpsim.Fault{Silent: true})
 	return time.Now()
 }
