@@ -18,7 +18,7 @@ import (
 
 // atOnce is how many homes stand side by side: their programs need some seconds of a
 // processor to start, and wait most of the time.
-const atOnce = 3
+const atOnce = 5
 
 // TestE2EFailover breaks a home of real programs in one way at a time, with the controller
 // watching and nobody there to ask it. Each time the radio's record must be clean, and the
