@@ -84,6 +84,8 @@ lint: ## check format, go vet, staticcheck and the lock file
 
 # What a measurement prints: its own lines, and what failed.
 BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; s/^ {8}//p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
+# The same where tests say much else.
+MEASURED := sed -nE 's/^measured: //p; /^ *(--- FAIL|FAIL|panic)/p'
 
 .PHONY: bench
 bench: assets helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
@@ -104,6 +106,10 @@ bench: assets helpers ## measure; fails on exchanges, bytes and helper size, nev
 	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/sim -seeds 2000 | $(BENCH_LINES) | grep 'a second'
 	@echo '== the page, and the program at rest'
 	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== what is done by itself: from the break to the lamp, 20 times each, simulated Zigbee2MQTT, the policy of a home without one'
+	@Z2MHA_MEASURE=1 go test -count=1 -timeout 60m -run '^TestBenchFailover$$' -v ./e2e | $(MEASURED)
+	@echo '== the server at rest, with 2 and with 20 networks'
+	@Z2MHA_MEASURE=1 go test -count=1 -timeout 30m -run '^TestBenchRest$$' -v ./e2e | $(MEASURED)
 	@echo '== the image'
 	@scripts/image-sizes.sh amd64 arm64
 

@@ -2,9 +2,9 @@ package e2e_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,15 +18,13 @@ import (
 
 // atOnce is how many homes stand side by side: their programs need some seconds of a
 // processor to start, and wait most of the time.
-const atOnce = 6
+const atOnce = 5
 
 // TestE2EFailover breaks a home of real programs in one way at a time, with the controller
 // watching and nobody there to ask it. Each time the radio's record must be clean, and the
 // lamp must answer at the end, or the controller must say why nothing is done.
 func TestE2EFailover(t *testing.T) {
-	turns := make(chan struct{}, atOnce)
-	var work sync.WaitGroup
-	for _, s := range []struct {
+	scenarios := []struct {
 		name string
 		run  func(*testing.T)
 	}{
@@ -47,14 +45,8 @@ func TestE2EFailover(t *testing.T) {
 		{"the stick is pulled", pulled},
 		{"Zigbee2MQTT is killed and does not start again", killedForGood},
 		{"Zigbee2MQTT is killed", killed},
-	} {
-		work.Go(func() {
-			turns <- struct{}{}
-			defer func() { <-turns }()
-			t.Run(s.name, s.run)
-		})
 	}
-	work.Wait()
+	sideBySide(len(scenarios), atOnce, func(i int) { t.Run(scenarios[i].name, scenarios[i].run) })
 }
 
 // killed: the stick stays on air. Zigbee2MQTT is started again where it is; a stand-by that
@@ -70,13 +62,25 @@ func killed(t *testing.T) {
 // killedForGood: the stick that was left on air is silenced before the cellar speaks.
 func killedForGood(t *testing.T) {
 	g := watched(t)
-	g.reconfigure(func(s string) string { return strings.Replace(s, "start: 40s", "start: 25s", 1) })
 	g.seeded()
-	g.breakService(g.home.Attic)
+	g.cannotStart(g.home.Attic)
 	g.kills(g.home.Attic)
 	g.tells(status.EventRepairFailed)
 	g.tells(status.EventFailoverCompleted, "cellar")
 	g.endsWell(g.home.Cellar)
+}
+
+// cannotStart has the start of a node's service fail.
+func (g *guarded) cannotStart(n *home.Node) {
+	g.Helper()
+	raw, err := os.ReadFile(n.Script())
+	if err != nil {
+		g.Fatal(err)
+	}
+	broken := strings.Replace(string(raw), "\tsetsid ", "\texit 1\n\tsetsid ", 1)
+	if err := os.WriteFile(n.Script(), []byte(broken), 0o755); err != nil {
+		g.Fatal(err)
+	}
 }
 
 func (g *guarded) kills(n *home.Node) {
@@ -132,8 +136,11 @@ func muteForGood(t *testing.T) {
 	g.endsWell(g.home.Cellar)
 }
 
-// goesMute has the attic's stick answer nothing any more. Its radio goes on.
+// goesMute has the attic's stick answer nothing any more, once the controller has heard
+// enough of the home to know its pace. Its radio goes on.
 func (g *guarded) goesMute() time.Time {
+	g.Helper()
+	g.becomes("there is traffic", func() bool { return len(g.watch.Answers(g.began, time.Now())) >= 60 })
 	g.home.Attic.Dongle.SetFault(znpsim.Fault{Silent: true})
 	return time.Now()
 }
