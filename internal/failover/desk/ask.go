@@ -237,7 +237,7 @@ func (d *Desk) hold(f *dossier, r Request) error {
 		return d.refuseLocked(f, r, forPerson(now, err))
 	}
 	if want := r.Verb == Hold; err != nil || now.On != want {
-		now = status.Hold{On: want, Since: time.Now(), By: r.By}
+		now = status.Hold{On: want, Since: time.Now(), By: r.By, Person: want && err != nil} // it may have been one that waits for a person
 		if err := d.parts.Holds.Save(f.name, now); err != nil {
 			d.mu.Lock()
 			defer d.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 )
@@ -39,7 +40,7 @@ func (d *Desk) readNotes(f *dossier) {
 // setNotes takes notes that are on disk, and tells what is new in them. d.mu is held.
 func (d *Desk) setNotes(f *dossier, n status.Notes) {
 	w := &f.watch
-	if w.noted && n.Acknowledged.After(w.notes.Acknowledged) {
+	if w.noted && !n.Acknowledged.IsZero() && !n.Acknowledged.Equal(w.notes.Acknowledged) {
 		text := "What was done by itself is acknowledged, so a failover may be made again when one is needed."
 		d.tell(f, status.Event{Type: status.EventAcknowledged, By: n.By, Cause: status.CauseManual, Text: text})
 		w.tries = nil
@@ -87,8 +88,12 @@ func (d *Desk) acknowledge(f *dossier, r Request) error {
 // unacknowledged is the last failover that nobody has acknowledged, and until when it
 // keeps the controller from another one; zero when there is none.
 func (w watch) unacknowledged(p past, now time.Time) (at, until time.Time) {
+	said := w.notes.Acknowledged
+	if health.Age(now, said) < -5*time.Second { // by a clock that was ahead: decide does not count it, either
+		said = time.Time{}
+	}
 	for _, t := range w.failovers(p) {
-		if t.After(w.notes.Acknowledged) {
+		if t.After(said) {
 			at = t
 		}
 	}
