@@ -262,7 +262,7 @@ func forPerson(h status.Hold, err error) error {
 // engineRequest is r in the engine's words.
 func (r Request) engineRequest() engine.Request {
 	return engine.Request{Network: r.Network, To: r.To, Reason: r.reason(), AcceptChange: r.AcceptChange,
-		Generation: r.Generation, Confirmed: r.Confirmed, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
+		Generation: r.Generation, Confirmed: r.Confirmed, From: r.From, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
 }
 
 // reason is what the journal says of who asked.

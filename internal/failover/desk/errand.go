@@ -29,7 +29,7 @@ func (d *Desk) errand(f *dossier) *job {
 		d.parts.Log.Error("an errand cannot be taken out, so it is not done", "network", f.name, "error", err)
 		return nil
 	}
-	r := Request{Network: f.name, Verb: Verb(e.Verb), To: e.To, By: oneLine(e.By), Confirmed: oneLine(e.Confirmed), DespiteHold: e.DespiteHold, Cause: status.CauseManual}
+	r := Request{Network: f.name, Verb: Verb(e.Verb), From: e.From, To: e.To, By: oneLine(e.By), Confirmed: oneLine(e.Confirmed), DespiteHold: e.DespiteHold, Cause: status.CauseManual}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.mayRun(f, r, time.Since(e.At)); err != nil {

@@ -176,7 +176,7 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	case decide.Repair:
 		r.Verb, r.To = Repair, dec.Node
 	case decide.Failover:
-		r.Verb, r.To = Failover, dec.To
+		r.Verb, r.To, r.From = Failover, dec.To, dec.Node
 	case decide.ColdStart:
 		r.Verb, r.To = Start, dec.Node
 	case decide.Silence:
