@@ -127,13 +127,8 @@ func handOver(cmd *cobra.Command, f *flags, err error, e status.Errand) error {
 		return &network.RefusedError{What: e.Verb, Why: "the configuration has several networks", Remedy: "name one with --network"}
 	}
 	kept := notes.New(filepath.Join(cfg.State, "notes"), durable.Disk{})
-	n, err := kept.Load(names[0])
-	if err != nil {
-		return err
-	}
 	e.At, e.By = time.Now(), whoami()+" on the command line"
-	n.Errand = &e
-	if err := kept.Save(names[0], n); err != nil {
+	if err := kept.Change(names[0], func(n *status.Notes) { n.Errand = &e }); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: a server works here, and takes this up with its next look; its page and its log tell what becomes of it\n", names[0])

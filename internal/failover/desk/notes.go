@@ -13,7 +13,8 @@ import (
 // them, so Load reads the disk each time; the notes of an unknown network are empty.
 type Notes interface {
 	Load(network string) (status.Notes, error)
-	Save(network string, n status.Notes) error
+	// Change changes what is on disk, also when another program does so at the same time.
+	Change(network string, change func(*status.Notes)) error
 }
 
 // readNotes takes over what another program may have noted.
@@ -49,23 +50,15 @@ func (d *Desk) setNotes(f *dossier, n status.Notes) {
 	w.notes, w.noted = n, true
 }
 
-// changeNotes reads, changes and stores the notes.
+// changeNotes changes the notes and stores them.
 func (d *Desk) changeNotes(f *dossier, change func(*status.Notes)) error {
 	d.mu.Lock()
 	n := f.watch.notes
 	d.mu.Unlock()
-	if d.parts.Notes != nil {
-		stored, err := d.parts.Notes.Load(f.name)
-		if err != nil {
-			return err
-		}
-		n = stored
-	}
-	change(&n)
-	if d.parts.Notes != nil {
-		if err := d.parts.Notes.Save(f.name, n); err != nil {
-			return err
-		}
+	if d.parts.Notes == nil {
+		change(&n)
+	} else if err := d.parts.Notes.Change(f.name, func(stored *status.Notes) { change(stored); n = *stored }); err != nil {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
