@@ -64,6 +64,7 @@ func (d *Desk) weigh(ctx context.Context, f *dossier) *job {
 // inputOf is what is decided from; false when nothing can be decided: the network was not
 // looked at, or something is under way.
 func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
+	d.checkClock()
 	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
