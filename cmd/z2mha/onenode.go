@@ -124,12 +124,8 @@ func acknowledgeCommand(f *flags) *cobra.Command {
 			}
 			kept := notes.New(filepath.Join(cfg.State, "notes"), durable.Disk{})
 			for _, name := range names {
-				n, err := kept.Load(name)
+				err := kept.Change(name, func(n *status.Notes) { n.Acknowledged, n.By = time.Now(), whoami()+" on the command line" })
 				if err != nil {
-					return err
-				}
-				n.Acknowledged, n.By = time.Now(), whoami()+" on the command line"
-				if err := kept.Save(name, n); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: acknowledged\n", name)

@@ -36,9 +36,11 @@ func restoredState(t *testing.T) string {
 		}
 	}
 	must(memory.New(filepath.Join(was, "records"), disk).Save(network.Record{Network: "home", Active: "attic", Since: time.Now(),
-		Sticks: map[string]network.StickRecord{"cellar": {Image: "aa", Generation: 3, Reserved: 60_000}},
-		Staged: map[string]network.StagedRecord{"cellar": {Generation: 3}},
-		Silent: map[string]time.Time{"cellar": time.Now()}, Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
+		Sticks:   map[string]network.StickRecord{"cellar": {Image: "aa", Generation: 3, Reserved: 60_000}},
+		Staged:   map[string]network.StagedRecord{"cellar": {Generation: 3}},
+		Silent:   map[string]time.Time{"cellar": time.Now()},
+		Fenced:   map[string]network.Fenced{"shed": {At: time.Now(), Rung: "person", By: "a person's word"}, "barn": {At: time.Now(), Rung: network.ByUnplug}},
+		Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
 	data, err := json.Marshal(plan.Switchover("home", "attic", "cellar", nil, plan.DefaultTiming()))
 	must(err)
 	run, err := journal.New(filepath.Join(was, "runs"), disk).Create(
@@ -64,6 +66,9 @@ func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
 	r, err := memory.New(filepath.Join(cfg.State, "records"), disk).Load("home")
 	if err != nil || r.Active != "" || len(r.Silent) != 0 || !r.Odometer.Doubt || r.Odometer.Highest < 50_000 {
 		t.Errorf("record %+v, %v", r, err)
+	}
+	if _, word := r.Fenced["shed"]; word || r.Fenced["barn"].Rung != network.ByUnplug {
+		t.Errorf("it believes who was silent then: %+v", r.Fenced)
 	}
 	if on := r.Sticks["cellar"]; len(r.Staged) != 0 || on.Image != "" || on.Generation != 0 || on.Reserved != 60_000 {
 		t.Errorf("it believes what it knew of the stand-by: %+v, staged %v", on, r.Staged)

@@ -166,7 +166,7 @@ func TestTakeOverAsksForAWord(t *testing.T) {
 	}
 	ask(seenIn(t, shown), word).expect(t, 202)
 	want := []desk.Request{{Network: "home", Verb: desk.Failover, To: "cellar", By: "Owner on the page",
-		Confirmed: "Owner on the page confirmed at 2026-11-22 12:00:00 that its stick has no power"}}
+		From: "attic", Confirmed: "Owner on the page confirmed at 2026-11-22 12:00:00 that its stick has no power"}}
 	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
 		t.Error(diff)
 	}

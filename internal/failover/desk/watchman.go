@@ -65,6 +65,7 @@ func (d *Desk) weigh(ctx context.Context, f *dossier) *job {
 // inputOf is what is decided from; false when nothing can be decided: the network was not
 // looked at, or something is under way.
 func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
+	d.checkClock()
 	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -177,7 +178,7 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	case decide.Repair:
 		r.Verb, r.To = Repair, dec.Node
 	case decide.Failover:
-		r.Verb, r.To = Failover, dec.To
+		r.Verb, r.To, r.From = Failover, dec.To, dec.Node
 	case decide.ColdStart:
 		r.Verb, r.To = Start, dec.Node
 	case decide.Silence:

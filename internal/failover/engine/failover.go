@@ -64,6 +64,10 @@ func (c *Controller) planFailover(ctx context.Context, n *Network, r Request) (p
 	if err != nil {
 		return plan.Plan{}, err
 	}
+	if r.From != "" && r.From != from {
+		return plan.Plan{}, &network.RefusedError{What: "failover", Why: fmt.Sprintf("it was asked for to leave %s, and meanwhile %s is the node that was active last", r.From, from),
+			Remedy: "look again, and ask again if it is still wanted"}
+	}
 	if r.To == "" {
 		if r.To, err = onlyStandby(n, from); err != nil {
 			return plan.Plan{}, err

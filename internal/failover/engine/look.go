@@ -194,7 +194,7 @@ func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, stic
 	r := &in.Record
 	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
 	r.Sticks, r.Off = maps.Clone(r.Sticks), maps.Clone(r.Off)
-	speakers(&in.Record, in.Views)
+	speakers(&in.Record, in.Views, time.Now())
 	return in, nil
 }
 
@@ -227,14 +227,20 @@ func allSpeak(r *network.Record, views []readiness.View) (news bool) {
 
 // speakers takes the proof of silence from nodes that are seen to run: somebody has
 // started them since, and what they use beside the active is owed. It reports whether that
-// is news.
-func speakers(r *network.Record, views []readiness.View) (news bool) {
+// is news. What is on record and lies ahead of now is from before our clock was set back, and
+// so from before the look.
+func speakers(r *network.Record, views []readiness.View, now time.Time) (news bool) {
 	if r.Active == "" {
 		news = allSpeak(r, views)
 	}
 	for _, v := range views {
-		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
-			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+		quiet := r.QuietSince(v.Name)
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && (quiet.Before(o.At) || quiet.After(now)) {
+			at := o.At
+			if r.Since.After(now) {
+				at = r.Since
+			}
+			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, at)
 			if beside { // what its stick holds changes
 				forgetStick(r, v.Name)
 			}
@@ -255,10 +261,11 @@ func speakers(r *network.Record, views []readiness.View) (news bool) {
 // noteSpeakers keeps what was seen: a node that is lost afterwards has no proof any more.
 func (c *Controller) noteSpeakers(net string, views []readiness.View) error {
 	r, err := c.parts.Memory.Load(net)
-	if err != nil || !speakers(&r, views) {
+	now := time.Now()
+	if err != nil || !speakers(&r, views, now) {
 		return err
 	}
-	return c.remember(net, func(r *network.Record) { speakers(r, views) })
+	return c.remember(net, func(r *network.Record) { speakers(r, views, now) })
 }
 
 func nothingRuns(views []readiness.View) bool {

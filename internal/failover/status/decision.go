@@ -57,7 +57,8 @@ type Notes struct {
 type Errand struct {
 	At          time.Time `json:"at"`
 	By          string    `json:"by"`
-	Verb        string    `json:"verb"` // in the words of package desk
+	Verb        string    `json:"verb"`           // in the words of package desk
+	From        string    `json:"from,omitempty"` // node that a failover leaves, as the person has seen it
 	To          string    `json:"to,omitempty"`
 	Confirmed   string    `json:"confirmed,omitempty"`
 	DespiteHold bool      `json:"despite_hold,omitempty"`

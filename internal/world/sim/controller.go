@@ -196,10 +196,10 @@ func (n *notes) Load(string) (status.Notes, error) {
 	return n.n, nil
 }
 
-func (n *notes) Save(_ string, is status.Notes) error {
+func (n *notes) Change(_ string, change func(*status.Notes)) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.n = is
+	change(&n.n)
 	return nil
 }
 
