@@ -91,6 +91,9 @@ func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
+	if verb.held {
+		cmd.Flags().BoolVar(&held, "despite-hold", false, "do it although the network is on hold, which it stays")
+	}
 	if verb.accept {
 		cmd.Flags().BoolVar(&accept, "accept-change", false,
 			"start although its data are unlike the last copy, or its stick is older than its data")
