@@ -250,6 +250,10 @@ func speakers(r *network.Record, views []readiness.View, now time.Time) (news bo
 			delete(r.Off, v.Name) // somebody has plugged it in, or the host was started anew
 			news = true
 		}
+		if v.Stick != nil && !v.Stick.Silent && r.Active != v.Name && r.MayBeAhead(v.Name) { // somebody has started it, and it is on air still
+			forgetStick(r, v.Name)
+			news = true
+		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
 			delete(r.Fenced, v.Name) // its stick says HOLD again: nothing else has to silence it
 			news = true

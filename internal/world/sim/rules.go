@@ -170,6 +170,9 @@ func (r *rules) sight(e event) {
 
 // excused says that the controller could not have known.
 func (r *rules) excused(b inmem.Breach) bool {
+	if node, ends := strings.CutSuffix(b.Text[13:], " shall start at boot and does not run"); ends && slices.Equal(r.voices, []string{node}) {
+		return true // it has died since it was looked at, and nobody else serves
+	}
 	return b.Cause != inmem.ByController || r.risked || time.Since(r.byHand) <= justNow || len(r.unseen) > 0 && b.Text[9:11] == "I2"
 }
 
@@ -274,7 +277,7 @@ func (r *rules) readBack(e event) {
 		}
 		return
 	}
-	if !known || len(want) == 0 || p.Confirmed != "" && actOf(e.entry) == plan.ActFence {
+	if !known || len(want) == 0 || (p.Confirmed != "" || p.Risk != "") && actOf(e.entry) == plan.ActFence {
 		return
 	}
 	if !slices.ContainsFunc(r.seen, func(s event) bool { return s.node == e.entry.Node && slices.Contains(want, s.op) }) {
