@@ -36,11 +36,11 @@ func TestBenchFailover(t *testing.T) {
 		name  string
 		to    string // through which the lamp answers at the end
 		fence bool
-		hurts func(*guarded)
+		hurts func(*guarded) time.Time
 	}{
-		{"killed, repaired in place", "attic", false, func(g *guarded) { g.kills(g.home.Attic) }},
-		{"mute under traffic, repaired in place", "attic", false, func(g *guarded) { g.goesMute() }},
-		{"host without power, fenced, failed over", "cellar", true, func(g *guarded) { g.powerCut(g.home.Attic) }},
+		{"killed, repaired in place", "attic", false, func(g *guarded) time.Time { g.kills(g.home.Attic); return time.Now() }},
+		{"mute under traffic, repaired in place", "attic", false, (*guarded).goesMute},
+		{"host without power, fenced, failed over", "cellar", true, func(g *guarded) time.Time { g.powerCut(g.home.Attic); return time.Now() }},
 	} {
 		var mu sync.Mutex
 		var all []shareOfTime
@@ -75,16 +75,14 @@ func sideBySide(n, atOnce int, do func(i int)) {
 type shareOfTime struct{ detect, confirm, fence, load, start, lamp time.Duration }
 
 // measure breaks one home.
-func measure(t *testing.T, fence bool, hurts func(*guarded), to string) shareOfTime {
+func measure(t *testing.T, fence bool, hurts func(*guarded) time.Time, to string) shareOfTime {
 	g := guard(t, simulatedParts(), func(o *home.Options) { o.More = anywhere })
 	if fence {
 		p := g.webPlug(g.home.Attic, func() { g.powerCut(g.home.Attic) })
 		defer func() { g.wasFencedBy(p) }()
 	}
 	g.seeded()
-	g.becomes("there is traffic", func() bool { return len(g.watch.Answers(g.began, time.Now())) >= 60 })
-	hurts(g)
-	broken := time.Now()
+	broken := hurts(g)
 	if fault := (znpsim.Fault{}); g.home.Attic.Dongle.Fault() != fault {
 		g.comesTo(plan.ActFence) // asked anew it works again
 		g.home.Attic.Dongle.SetFault(fault)

@@ -136,11 +136,12 @@ func muteForGood(t *testing.T) {
 	g.endsWell(g.home.Cellar)
 }
 
-// goesMute has the attic's stick answer nothing any more, once the controller has heard
-// enough of the home to know its pace. Its radio goes on.
+// goesMute has the attic's stick answer nothing any more, once the controller knows the
+// pace of the home: what comes in the first 30 s might be left over from a start of
+// Zigbee2MQTT that it has not seen. Its radio goes on.
 func (g *guarded) goesMute() time.Time {
 	g.Helper()
-	g.becomes("there is traffic", func() bool { return len(g.watch.Answers(g.began, time.Now())) >= 60 })
+	g.becomes("there is traffic", func() bool { return len(g.watch.Answers(g.began.Add(30*time.Second), time.Now())) >= 30 })
 	g.home.Attic.Dongle.SetFault(znpsim.Fault{Silent: true})
 	return time.Now()
 }
