@@ -29,6 +29,9 @@ type Options struct {
 	Log bool // keep a line for everything
 }
 
+// patience is how long, by the clock on the wall, a story may take.
+const patience = 2 * time.Minute
+
 // Run lives the story of a seed.
 func Run(t *testing.T, seed uint64, o Options) Result { return Live(t, Draw(seed), o) }
 
@@ -37,6 +40,7 @@ func Live(t *testing.T, s Story, o Options) (out Result) {
 	dir := directory(t)
 	defer os.RemoveAll(dir)
 	out.Story = s
+	defer time.AfterFunc(patience, func() { panic(out.Replay() + "\nit stands still: somebody waits for a mutex, on which no time passes in a bubble") }).Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w, err := New(dir, o.Log, names[:s.Nodes]...)
 		if err != nil {
