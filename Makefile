@@ -94,6 +94,8 @@ bench: assets helpers ## measure; fails on exchanges, bytes and helper size, nev
 		Z2MHA_PACED=$$request go test -count=1 -timeout 10m -run '^TestE2EFastMoves$$' -v ./e2e | $(BENCH_LINES); done
 	@echo '== the lamp while the network is backed up, 5 ms for a request'
 	@Z2MHA_PACED=5ms go test -count=1 -run '^TestE2ELampLatency$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== simulated homes with random faults, over real SSH, SFTP and MQTT'
+	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/wired | $(BENCH_LINES) | grep 'a second'
 	@echo '== the page, and the program at rest'
 	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== the image'
