@@ -104,6 +104,8 @@ bench: assets helpers ## measure; fails on exchanges, bytes and helper size, nev
 	@Z2MHA_PACED=5ms go test -count=1 -run '^TestE2ELampLatency$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== simulated homes with random faults'
 	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/sim -seeds 2000 | $(BENCH_LINES) | grep 'a second'
+	@echo '== simulated homes with random faults, over real SSH, SFTP and MQTT'
+	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/wired | $(BENCH_LINES) | grep 'a second'
 	@echo '== the page, and the program at rest'
 	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
 	@echo '== what is done by itself: from the break to the lamp, 20 times each, simulated Zigbee2MQTT, the policy of a home without one'

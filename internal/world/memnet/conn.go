@@ -107,7 +107,7 @@ func (s *stream) write(p []byte) {
 func (s *stream) read(p []byte) (int, error) {
 	for {
 		trouble, healed := s.line.state()
-		n, err, until, changed := s.take(p, s.stopped(trouble))
+		n, until, changed, err := s.take(p, s.stopped(trouble))
 		if n > 0 || err != nil || len(p) == 0 {
 			return n, err
 		}
@@ -126,19 +126,19 @@ func (s *stream) read(p []byte) (int, error) {
 }
 
 // take gives what has arrived, or the time until which to wait for more.
-func (s *stream) take(p []byte, stopped bool) (n int, err error, until time.Time, changed <-chan struct{}) {
+func (s *stream) take(p []byte, stopped bool) (n int, until time.Time, changed <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	switch {
 	case s.err != nil:
-		return 0, s.err, until, nil
+		return 0, until, nil, s.err
 	case !s.deadline.IsZero() && !now.Before(s.deadline):
-		return 0, os.ErrDeadlineExceeded, until, nil
+		return 0, until, nil, os.ErrDeadlineExceeded
 	}
 	until = s.deadline
 	if stopped || s.lost {
-		return 0, nil, until, s.changed
+		return 0, until, s.changed, nil
 	}
 	for len(s.chunks) > 0 && n < len(p) && !s.chunks[0].due.After(now) {
 		k := copy(p[n:], s.chunks[0].data)
@@ -152,9 +152,9 @@ func (s *stream) take(p []byte, stopped bool) (n int, err error, until time.Time
 	case len(s.chunks) > 0 && (until.IsZero() || s.chunks[0].due.Before(until)):
 		until = s.chunks[0].due
 	case len(s.chunks) == 0 && s.ended:
-		return 0, io.EOF, until, nil
+		return 0, until, nil, io.EOF
 	}
-	return n, nil, until, s.changed
+	return n, until, s.changed, nil
 }
 
 // An end is a net.Conn.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/dongle/zigbee"
 	"z2mha/internal/dongle/znpsim"
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/status"
@@ -184,11 +185,9 @@ func (w *World) person() (did string) {
 		_ = w.Ask(desk.Request{Verb: desk.Release})
 		return "released the hold"
 	case len(running) > 1:
-		_ = w.Ask(desk.Request{Verb: desk.Stop, To: other(running, n.Recorded)})
-		return "stopped the other one"
+		return w.silence(other(running, w.heeded()))
 	case len(running) == 1 && len(on) > 1:
-		_ = w.Ask(desk.Request{Verb: desk.Stop, To: other(on, running[0])})
-		return "silenced the other one"
+		return w.silence(other(on, running[0]))
 	case len(running) == 0 && n.Recorded == "":
 		w.host(w.voice()).unit.start(io.Discard, byPerson)
 		return "started " + w.voice() + " by hand"
@@ -200,6 +199,32 @@ func (w *World) person() (did string) {
 		return "asked for a switchover: " + reasons(n)
 	}
 	return "only waited: " + reasons(n)
+}
+
+// silence asks the controller for a stop; when that is refused, somebody goes to the host.
+func (w *World) silence(name string) (did string) {
+	err := w.Ask(desk.Request{Verb: desk.Stop, To: name})
+	if err == nil {
+		return "stopped " + name
+	}
+	h := w.host(name)
+	h.unit.stop(true)
+	h.stick.Unplug()
+	h.stick.Replug()
+	w.log("-- a person stops %s by hand and pulls its stick for a moment", name)
+	return fmt.Sprintf("stopped %s by hand: %v", name, err)
+}
+
+// heeded is the coordinator on air that devices answer: it began with the highest counter.
+func (w *World) heeded() string {
+	var name string
+	var highest zigbee.FrameCounter
+	for _, s := range w.medium.Record().OnAir {
+		if s.To.IsZero() && s.First >= highest {
+			name, highest = s.Dongle, s.First
+		}
+	}
+	return name
 }
 
 func reasons(n status.Network) string {

@@ -107,6 +107,15 @@ func init() {
 	}
 }
 
+// Kinds are all that a story may have.
+func Kinds() []Kind {
+	var out []Kind
+	for _, k := range kinds {
+		out = append(out, k.Kind)
+	}
+	return out
+}
+
 func kindOf(name Kind) kind {
 	for _, k := range kinds {
 		if k.Kind == name {

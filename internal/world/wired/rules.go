@@ -2,7 +2,10 @@ package wired
 
 import (
 	"fmt"
+	"strings"
 	"time"
+
+	"z2mha/internal/world/home"
 )
 
 // Wrong is every rule that was broken so far.
@@ -61,5 +64,15 @@ func (w *World) look() {
 			continue
 		}
 		w.breaks(b.rule, "%s", b.text)
+	}
+}
+
+// secrets is I8: the network key is in nothing that is told or logged.
+func (w *World) secrets(text string) {
+	key := home.Identity.Key
+	for _, secret := range []string{fmt.Sprintf("%x", key[:]), fmt.Sprintf("%X", key[:]), strings.Trim(fmt.Sprint(key[:]), "[]")} {
+		if strings.Contains(text, secret) {
+			w.breaks("I8", "the network key is in %q", text)
+		}
 	}
 }

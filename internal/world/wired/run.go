@@ -12,7 +12,7 @@ import (
 )
 
 // usualDelay is that of a line on which nothing is wrong, each way.
-const usualDelay = 4 * time.Millisecond
+const usualDelay = 10 * time.Millisecond
 
 // A Result is what became of a story.
 type Result struct {
@@ -29,6 +29,9 @@ type Options struct {
 	Log bool // keep a line for everything
 }
 
+// patience is how long, by the clock on the wall, a story may take.
+const patience = 2 * time.Minute
+
 // Run lives the story of a seed.
 func Run(t *testing.T, seed uint64, o Options) Result { return Live(t, Draw(seed), o) }
 
@@ -37,12 +40,15 @@ func Live(t *testing.T, s Story, o Options) (out Result) {
 	dir := directory(t)
 	defer os.RemoveAll(dir)
 	out.Story = s
+	defer time.AfterFunc(patience, func() {
+		panic(out.Replay() + "\nit stands still: somebody waits for a mutex, on which no time passes in a bubble")
+	}).Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w, err := New(dir, o.Log, names[:s.Nodes]...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.plugs = s.Plugs
+		w.plugs, w.seed = s.Plugs, s.Seed
 		for _, h := range w.hosts {
 			h.unit.restarts = s.Restarts
 		}
@@ -159,10 +165,10 @@ func Shorten(t *testing.T, r Result) Result {
 }
 
 func (r Result) String() string {
-	return fmt.Sprintf("seed %d: %s\n%v\n%s\n%s", r.Story.Seed, strings.Join(r.Wrong, "\n"), r.Story, strings.Join(r.Log, "\n"), r.Replay())
+	return fmt.Sprintf("%s\n%s\n%v\n%s", r.Replay(), strings.Join(r.Wrong, "\n"), r.Story, strings.Join(r.Log, "\n"))
 }
 
 // Replay is the command that lives the story of the same seed again.
 func (r Result) Replay() string {
-	return fmt.Sprintf("replay: go test ./internal/world/wired -run 'TestSeed$' -v -seed %d", r.Story.Seed)
+	return fmt.Sprintf("go test ./internal/world/wired -run 'TestSeed$' -v -seed %d", r.Story.Seed)
 }

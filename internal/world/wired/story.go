@@ -18,7 +18,7 @@ type Deed struct {
 }
 
 func (d Deed) String() string {
-	s := fmt.Sprintf("%s %s %s", d.At, d.Kind, d.Node)
+	s := fmt.Sprintf("%s %s, %s", d.At, d.Kind, d.Node)
 	if d.Lasts > 0 {
 		s += " for " + d.Lasts.String()
 	}
@@ -35,8 +35,10 @@ type Story struct {
 	Deeds    []Deed
 }
 
+const homeWords = "%d nodes, plugs %t, restarts %t"
+
 func (s Story) String() string {
-	lines := []string{fmt.Sprintf("%d nodes, plugs %v, restarts %v", s.Nodes, s.Plugs, s.Restarts)}
+	lines := []string{fmt.Sprintf(homeWords, s.Nodes, s.Plugs, s.Restarts)}
 	for _, d := range s.Deeds {
 		lines = append(lines, "  "+d.String())
 	}

@@ -49,6 +49,7 @@ type World struct {
 	work     sync.WaitGroup
 	began    time.Time
 	logged   bool
+	seed     uint64
 	plugs    bool // every host has its power from a plug that can be switched
 	cancel   context.CancelFunc
 
@@ -65,6 +66,9 @@ type World struct {
 	wrong    []string
 	seen     map[string]bool // breaches of the medium
 }
+
+// stickDelay is before each answer of a stick.
+const stickDelay = time.Millisecond
 
 // New builds a home below dir. The first of the names carries the network.
 func New(dir string, logged bool, names ...string) (*World, error) {
@@ -87,7 +91,7 @@ func New(dir string, logged bool, names ...string) (*World, error) {
 	for i, name := range names {
 		h := newHost(w, name)
 		w.hosts = append(w.hosts, h)
-		o := znpsim.DongleOptions{Name: name, Medium: w.medium}
+		o := znpsim.DongleOptions{Name: name, Medium: w.medium, Latency: stickDelay}
 		if i == 0 {
 			o.Hardware, o.Image = home.Identity.IEEE, znpsim.FormedImage(home.Identity, joined...)
 		}
@@ -208,10 +212,14 @@ func (w *World) log(format string, args ...any) {
 	w.lines = append(w.lines, fmt.Sprintf("%9s ", time.Since(w.began).Round(time.Millisecond))+fmt.Sprintf(format, args...))
 }
 
-func (w *World) told(ev status.Event) { w.log("told %s %s: %s %s", ev.Type, ev.Node, ev.Text, ev.Fix) }
+func (w *World) told(ev status.Event) {
+	w.secrets(ev.Text + ev.Fix)
+	w.log("told %s %s: %s %s", ev.Type, ev.Node, ev.Text, ev.Fix)
+}
 
+// logs is where the controller's log goes. It is looked through in one home of eight.
 func (w *World) logs() slog.Handler {
-	if !w.logged {
+	if !w.logged && w.seed%8 != 0 {
 		return slog.DiscardHandler
 	}
 	return slog.NewTextHandler(&output{w: w, who: "log"}, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -236,6 +244,9 @@ type output struct {
 }
 
 func (o *output) Write(p []byte) (int, error) {
+	if o.who == "log" {
+		o.w.secrets(string(p))
+	}
 	if !bytes.Contains(p, []byte("MQTT publish: ")) {
 		o.w.log("%s: %s", o.who, strings.TrimSpace(string(p)))
 	}

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"z2mha/internal/dongle/znp"
@@ -100,9 +99,9 @@ func (s *instance) commandDevice(name, verb string, payload []byte) {
 	if r == nil {
 		return
 	}
-	queue, _ := s.queues.LoadOrStore(r.IEEE, &sync.Mutex{})
-	queue.(*sync.Mutex).Lock()
-	defer queue.(*sync.Mutex).Unlock()
+	turn, _ := s.queues.LoadOrStore(r.IEEE, make(chan struct{}, 1)) // no mutex: a bubble's time would stand still
+	turn.(chan struct{}) <- struct{}{}
+	defer func() { <-turn.(chan struct{}) }()
 	err := s.get
 	if verb == "set" {
 		err = func(r *record) error { return s.set(r, payload) }
