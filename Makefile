@@ -59,6 +59,12 @@ test-deps: ## install what the tests need: mosquitto, sshd, snmptrapd, Chromium,
 .PHONY: test
 test: assets helpers $(if $(filter true,$(CI)),lint) ## run all tests; with CI=true lint first and skip nothing
 	@go run ./scripts/testsum -timeout 30m $(TESTFLAGS) ./...
+	@echo 'rules that are broken on purpose, each found by the simulation:'
+	@go run ./scripts/testsum -timeout 10m -tags brokenrules -run '^TestBrokenRulesAreFound$$' $(TESTFLAGS) ./internal/world/sim
+
+.PHONY: soak
+soak: ## live simulated homes with random faults until you stop it
+	@go test -count=1 -timeout 0 -run '^TestSoak$$' -v ./internal/world/sim -soak
 
 .PHONY: race
 race: assets helpers ## run all tests with the race detector
@@ -78,6 +84,8 @@ lint: ## check format, go vet, staticcheck and the lock file
 
 # What a measurement prints: its own lines, and what failed.
 BENCH_LINES := sed -nE 's/^ +[a-z0-9_]+_test\.go:[0-9]+: //p; s/^ {8}//p; /^(---|FAIL|panic)/{/^--- PASS/!p}'
+# The same where tests say much else.
+MEASURED := sed -nE 's/^measured: //p; /^ *(--- FAIL|FAIL|panic)/p'
 
 .PHONY: bench
 bench: assets helpers ## measure; fails on exchanges, bytes and helper size, never on seconds
@@ -94,10 +102,16 @@ bench: assets helpers ## measure; fails on exchanges, bytes and helper size, nev
 		Z2MHA_PACED=$$request go test -count=1 -timeout 10m -run '^TestE2EFastMoves$$' -v ./e2e | $(BENCH_LINES); done
 	@echo '== the lamp while the network is backed up, 5 ms for a request'
 	@Z2MHA_PACED=5ms go test -count=1 -run '^TestE2ELampLatency$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== simulated homes with random faults'
+	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/sim -seeds 2000 | $(BENCH_LINES) | grep 'a second'
 	@echo '== simulated homes with random faults, over real SSH, SFTP and MQTT'
 	@go test -count=1 -run '^TestSeeds$$' -v ./internal/world/wired | $(BENCH_LINES) | grep 'a second'
 	@echo '== the page, and the program at rest'
 	@Z2MHA_MEASURE=1 go test -count=1 -run '^TestPageMeasure$$' -v ./e2e | $(BENCH_LINES)
+	@echo '== what is done by itself: from the break to the lamp, 20 times each, simulated Zigbee2MQTT, the policy of a home without one'
+	@Z2MHA_MEASURE=1 go test -count=1 -timeout 60m -run '^TestBenchFailover$$' -v ./e2e | $(MEASURED)
+	@echo '== the server at rest, with 2 and with 20 networks'
+	@Z2MHA_MEASURE=1 go test -count=1 -timeout 30m -run '^TestBenchRest$$' -v ./e2e | $(MEASURED)
 	@echo '== the image'
 	@scripts/image-sizes.sh amd64 arm64
 

@@ -38,7 +38,7 @@ type bench struct {
 func simulated(t *testing.T, change ...func(*home.Options)) *bench {
 	t.Helper()
 	t.Parallel()
-	o := home.Options{Program: []string{z2mhaBinary, "simulated-zigbee2mqtt"}}
+	o := simulatedParts()
 	for _, c := range change {
 		if c != nil {
 			c(&o)
@@ -47,10 +47,19 @@ func simulated(t *testing.T, change ...func(*home.Options)) *bench {
 	return assemble(t, o)
 }
 
+func simulatedParts() home.Options {
+	return home.Options{Program: []string{z2mhaBinary, "simulated-zigbee2mqtt"}}
+}
+
 // genuine is a home of real programs on emulated sticks. With Z2MHA_PACED set in the
 // environment to what a stick takes for a request, such as 5ms, the sticks are as slow as
 // that, on a line of real speed.
 func genuine(t *testing.T) *bench {
+	t.Helper()
+	return assemble(t, realParts(t))
+}
+
+func realParts(t *testing.T) home.Options {
 	t.Helper()
 	o := home.Options{Program: zigbee2mqtt(t), Broker: mosquitto(t), NewHost: sshd(t)}
 	if paced := os.Getenv("Z2MHA_PACED"); paced != "" {
@@ -62,7 +71,7 @@ func genuine(t *testing.T) *bench {
 			d.Latency, d.BytesPerSecond = latency, znpsim.WireSpeed
 		}
 	}
-	return assemble(t, o)
+	return o
 }
 
 // assemble builds the home, without starting any Zigbee2MQTT.

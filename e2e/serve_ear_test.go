@@ -106,6 +106,24 @@ func (e *ear) until(from int, topic string, words ...string) int {
 	}
 }
 
+// last says that the newest message on a topic, of those from the one numbered from on,
+// has all words.
+func (e *ear) last(from int, topic string, words ...string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range slices.Backward(e.all[from:]) {
+		if m.Topic == topic {
+			return hasAll(string(m.Payload), words)
+		}
+	}
+	return false
+}
+
+// has says that a message came on a topic with all words.
+func (e *ear) has(topic string, words ...string) bool {
+	return slices.ContainsFunc(e.messages(), func(m bus.Message) bool { return m.Topic == topic && hasAll(string(m.Payload), words) })
+}
+
 // heard is what came, to be read by people.
 func (e *ear) heard(from int) string {
 	e.mu.Lock()

@@ -44,7 +44,7 @@ func TestServeOverMQTT(t *testing.T) {
 		{"home/cmd/self_destruct", "PRESS", "no such command"},
 		{"home/nobody/cmd/activate", "PRESS", "no node of that name"},
 		{"home/attic/cmd/activate", "PRESS", "attic cannot be made active"},
-		{"home/cmd/auto_failover", "ON", "does not fail over by itself"},
+		{"home/cmd/auto_failover", "ON", "stands in z2mha.yaml, not here"},
 		{"home/cmd/hold", strings.Repeat("x", 4000), "value is not known"},
 	} {
 		e.say("z2mha/"+command.topic, command.payload, false)

@@ -65,11 +65,13 @@ func sshdUnder(t *testing.T, wrap func(home.HostSpec) []string) func(home.HostSp
 // pasted is the file, in a host's directory, of keys that are admitted later.
 const pasted = "authorized_keys"
 
+// With SHLVL bash reads no start-up file of whoever runs the tests: one may take a lock, and
+// a host that is frozen while it has that would hold up all others.
 const sshdConfig = `ListenAddress %s
 Port %s
 HostKey %s
 AuthorizedKeysFile %s %s
-SetEnv Z2MHA_STATE=%s
+SetEnv Z2MHA_STATE=%s SHLVL=1
 Subsystem sftp %s
 PidFile none
 UsePAM no

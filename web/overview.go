@@ -21,18 +21,22 @@ func (o Overview) unread() bool {
 
 // A Network is one network on the overview.
 type Network struct {
-	Name    string
-	Heading string // the fixed sentence for its protection
-	Tone    Tone
-	Looked  time.Time // of the last look; zero before the first
-	Reasons []Reason  // why it is not protected; none when it is
-	Actions []Action  // of the network; those of a node are in Node
-	Facts   []Fact    // last sync, devices, last switchover …
-	Run     *Run      // what is being carried out, or what ended last and is worth showing; nil when neither
-	Nodes   []Node    // in the order of the configuration
-	Covers  []Cover   // which failures the home survives
-	Checks  []Check   // readiness, failed ones first or not: they are drawn in the order given
-	Events  []Event   // newest first
+	Name     string
+	Heading  string // the fixed sentence for its protection
+	Tone     Tone
+	If       string    // what would happen if the active died now; "" when that is not known
+	Looked   time.Time // of the last look; zero before the first
+	Notices  []Notice  // what stands over everything of it, such as a risk that is accepted
+	Question *Question // nil when nobody is asked
+	Watch    Watch
+	Reasons  []Reason // why it is not protected; none when it is
+	Actions  []Action // of the network; those of a node are in Node
+	Facts    []Fact   // last sync, devices, last switchover …
+	Run      *Run     // what is being carried out, or what ended last and is worth showing; nil when neither
+	Nodes    []Node   // in the order of the configuration
+	Covers   []Cover  // which failures the home survives
+	Checks   []Check  // readiness, failed ones first or not: they are drawn in the order given
+	Events   []Event  // newest first
 }
 
 // A Reason is why a network is not as it should be.
@@ -102,6 +106,7 @@ type Action struct {
 	Network  string
 	To       string // node, when the verb needs one
 	Copy     int    // number of a copy, when the verb needs one
+	OnHold   bool   // it is wanted although the network is on hold
 	Primary  bool   // drawn filled: at most one in a row
 	Danger   bool   // drawn in red
 	Disabled bool

@@ -23,6 +23,7 @@ type PlanStep struct {
 type Confirm struct {
 	Network, Verb, To string
 	Copy              int    // number of a copy; 0 when it is about none
+	OnHold            bool   // it is wanted although the network is on hold
 	Label             string // of the button: "Move the network"
 	Word              string // what must be typed first; "" when nothing
 	Danger            bool

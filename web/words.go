@@ -10,6 +10,7 @@ var words = struct {
 	Hosts, Host, Service, Dongle, Radio                        string
 	Readiness, AllReady, SomeReady, NoChecks, Events, NoEvents string
 	Covers, More                                               string
+	Asked, Watch, Decided, WhyNot                              string
 	Actions, By, JustNow                                       string
 	RunLast, RunSteps, Resting, WasResting                     string
 	Turning, Rests, Step                                       string
@@ -64,6 +65,10 @@ var words = struct {
 	SomeReady:  "%d of %d checks hold",
 	Covers:     "Would Zigbee survive it?",
 	More:       "What its stick holds",
+	Asked:      "You are asked",
+	Watch:      "What is known, and what is done",
+	Decided:    "Decided",
+	WhyNot:     "Why nothing else is done",
 	NoChecks:   "Nothing has been checked yet.",
 	Events:     "What happened",
 	NoEvents:   "Nothing has happened yet.",

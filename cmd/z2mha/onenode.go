@@ -33,33 +33,33 @@ func startCommand(f *flags) *cobra.Command {
 	return oneNodeCommand(f, "start [NODE]", "Start the node that was active last, when nobody is",
 		"Start Zigbee2MQTT on the node that was active last, while nobody is. All other sticks are proven silent first, and the\n"+
 			"counters on the node's own stick are raised above everything the network may have used.",
-		oneNodeVerb{verb: desk.Start, onHold: true, accept: true, do: (*engine.Controller).StartNode, preview: (*engine.Controller).PlanStart})
+		oneNodeVerb{verb: desk.Start, accept: true, held: true, do: (*engine.Controller).StartNode, preview: (*engine.Controller).PlanStart})
 }
 
 func repairCommand(f *flags) *cobra.Command {
-	return oneNodeCommand(f, "repair [NODE]", "Restart Zigbee2MQTT on the active node, and reset its stick",
-		"End Zigbee2MQTT on the active node, also when it hangs, reset its stick, lift its counters and start it again. No data is\n"+
-			"moved. When it does not work again the node ends silent, so that another one may take over.",
-		oneNodeVerb{verb: desk.Repair, do: (*engine.Controller).Repair, preview: (*engine.Controller).PlanRepair})
+	return oneNodeCommand(f, "repair [NODE]", "Restart Zigbee2MQTT on the active node in place, its stick included",
+		"End Zigbee2MQTT on the active node, also when it hangs, reset its stick, and start it again. No data is moved, and the home\n"+
+			"has no Zigbee for about a minute. When it does not work again the node ends silent, so that a stand-by may take over.",
+		oneNodeVerb{verb: desk.Repair, accept: true, do: (*engine.Controller).Repair, preview: (*engine.Controller).PlanRepair})
 }
 
 func returnCommand(f *flags) *cobra.Command {
-	return oneNodeCommand(f, "return [NODE]", "Make a node that was active once a stand-by",
-		"Stop Zigbee2MQTT on a node that was active once and has come back, silence its stick, and bring to it what the network is\n"+
-			"now. What is on it is kept. The node that is active goes on.",
+	return oneNodeCommand(f, "return [NODE]", "Make a node that was active once a stand-by again",
+		"Stop Zigbee2MQTT on a node that was active once and came back, silence its stick, and give it what the network is now. The\n"+
+			"active node goes on; it is restarted only when the other one has used frame counters above its own. What is on the node is kept.",
 		oneNodeVerb{verb: desk.Return, do: (*engine.Controller).Return, preview: (*engine.Controller).PlanReturn})
 }
 
 type oneNodeVerb struct {
 	verb    desk.Verb // for a server that runs; "" when it must be asked on its page
 	accept  bool      // it may take data that are unlike the last copy
-	onHold  bool      // a person may ask for it although the network is on hold
+	held    bool      // a person may want it while the network is on hold
 	do      func(*engine.Controller, context.Context, engine.Request, engine.Watch) (engine.Ended, error)
 	preview func(*engine.Controller, context.Context, string, string) (plan.Plan, []engine.Explained, error)
 }
 
 func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.Command {
-	var dryRun, accept, onHold bool
+	var dryRun, accept, held bool
 	cmd := &cobra.Command{
 		Use: use, Short: short, Long: long,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -81,18 +81,18 @@ func oneNodeCommand(f *flags, use, short, long string, verb oneNodeVerb) *cobra.
 					}
 					return err
 				}
-				ended, err := verb.do(c, cmd.Context(), engine.Request{Network: f.network, To: node, Reason: byHand, AcceptChange: accept, DespiteHold: onHold}, teller(cmd).Watch)
+				ended, err := verb.do(c, cmd.Context(), engine.Request{Network: f.network, To: node, Reason: byHand, AcceptChange: accept, DespiteHold: held}, teller(cmd).Watch)
 				return errors.Join(err, endedError(ended))
 			})
 			if accept || verb.verb == "" {
 				return err
 			}
-			return handOver(cmd, f, err, status.Errand{Verb: string(verb.verb), To: node, DespiteHold: onHold})
+			return handOver(cmd, f, err, status.Errand{Verb: string(verb.verb), To: node, DespiteHold: held})
 		},
 	}
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print every step and remote command, change nothing")
-	if verb.onHold {
-		cmd.Flags().BoolVar(&onHold, "despite-hold", false, "do it although the network is on hold, which it stays")
+	if verb.held {
+		cmd.Flags().BoolVar(&held, "despite-hold", false, "do it although the network is on hold, which it stays")
 	}
 	if verb.accept {
 		cmd.Flags().BoolVar(&accept, "accept-change", false,
@@ -127,12 +127,8 @@ func acknowledgeCommand(f *flags) *cobra.Command {
 			}
 			kept := notes.New(filepath.Join(cfg.State, "notes"), durable.Disk{})
 			for _, name := range names {
-				n, err := kept.Load(name)
+				err := kept.Change(name, func(n *status.Notes) { n.Acknowledged, n.By = time.Now(), whoami()+" on the command line" })
 				if err != nil {
-					return err
-				}
-				n.Acknowledged, n.By = time.Now(), whoami()+" on the command line"
-				if err := kept.Save(name, n); err != nil {
 					return err
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: acknowledged\n", name)

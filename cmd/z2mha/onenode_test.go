@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/storage/durable"
 	"z2mha/internal/storage/holds"
+	"z2mha/internal/storage/memory"
 	"z2mha/internal/storage/notes"
 )
 
@@ -56,6 +58,9 @@ func TestAnErrandIsHandedOver(t *testing.T) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := memory.New(filepath.Join(dir, "records"), durable.Disk{}).Save(network.Record{Network: "home", Active: "attic"}); err != nil {
+		t.Fatal(err)
+	}
 	held, err := durable.Lock(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +82,7 @@ func TestAnErrandIsHandedOver(t *testing.T) {
 		}
 		switch e := n.Errand; args[0] {
 		case "failover":
-			if e == nil || e.Verb != "failover" || e.To != "cellar" || !strings.Contains(e.Confirmed, "has no power") {
+			if e == nil || e.Verb != "failover" || e.From != "attic" || e.To != "cellar" || !strings.Contains(e.Confirmed, "has no power") {
 				t.Errorf("failover: %+v", e)
 			}
 		case "start":

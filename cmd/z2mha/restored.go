@@ -3,12 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
 	"z2mha/internal/backup"
 	"z2mha/internal/config"
 	"z2mha/internal/failover/engine"
+	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/storage/durable"
@@ -50,6 +52,9 @@ func doubt(net, state string, marker backup.Marker, records *memory.Memory) erro
 	r.Network, r.Odometer, r.Silent = net, r.Odometer.Doubted(), nil
 	r.Active, r.Since, r.Unproven = "", time.Time{}, ""
 	r.Staged = nil // numbers are given again
+	// Somebody's word, or a plug, was about a night that is long over. What we have taken off
+	// USB is still to be given back.
+	maps.DeleteFunc(r.Fenced, func(_ string, f network.Fenced) bool { return f.Rung != network.ByUnplug })
 	for node, on := range r.Sticks {
 		on.Image, on.Generation = "", 0
 		r.Sticks[node] = on

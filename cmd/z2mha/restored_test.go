@@ -20,6 +20,7 @@ import (
 	"z2mha/internal/storage/holds"
 	"z2mha/internal/storage/journal"
 	"z2mha/internal/storage/memory"
+	"z2mha/internal/storage/notes"
 )
 
 // restoredState is a state directory that came out of a backup, in which attic was
@@ -35,9 +36,11 @@ func restoredState(t *testing.T) string {
 		}
 	}
 	must(memory.New(filepath.Join(was, "records"), disk).Save(network.Record{Network: "home", Active: "attic", Since: time.Now(),
-		Sticks: map[string]network.StickRecord{"cellar": {Image: "aa", Generation: 3, Reserved: 60_000}},
-		Staged: map[string]network.StagedRecord{"cellar": {Generation: 3}},
-		Silent: map[string]time.Time{"cellar": time.Now()}, Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
+		Sticks:   map[string]network.StickRecord{"cellar": {Image: "aa", Generation: 3, Reserved: 60_000}},
+		Staged:   map[string]network.StagedRecord{"cellar": {Generation: 3}},
+		Silent:   map[string]time.Time{"cellar": time.Now()},
+		Fenced:   map[string]network.Fenced{"shed": {At: time.Now(), Rung: "person", By: "a person's word"}, "barn": {At: time.Now(), Rung: network.ByUnplug}},
+		Odometer: odometer.Odometer{}.Captured(50_000, time.Now())}))
 	data, err := json.Marshal(plan.Switchover("home", "attic", "cellar", nil, plan.DefaultTiming()))
 	must(err)
 	run, err := journal.New(filepath.Join(was, "runs"), disk).Create(
@@ -64,11 +67,17 @@ func TestNothingOfARestoredStateIsTrusted(t *testing.T) {
 	if err != nil || r.Active != "" || len(r.Silent) != 0 || !r.Odometer.Doubt || r.Odometer.Highest < 50_000 {
 		t.Errorf("record %+v, %v", r, err)
 	}
+	if _, word := r.Fenced["shed"]; word || r.Fenced["barn"].Rung != network.ByUnplug {
+		t.Errorf("it believes who was silent then: %+v", r.Fenced)
+	}
 	if on := r.Sticks["cellar"]; len(r.Staged) != 0 || on.Image != "" || on.Generation != 0 || on.Reserved != 60_000 {
 		t.Errorf("it believes what it knew of the stand-by: %+v, staged %v", on, r.Staged)
 	}
 	if who, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Held("home"); err != nil || !strings.Contains(who, "backup") {
 		t.Errorf("held: %q, %v", who, err)
+	}
+	if n, err := notes.New(filepath.Join(cfg.State, "notes"), disk).Load("home"); err != nil || n.Forgot.IsZero() || n.Rehearsed.IsZero() {
+		t.Errorf("that failovers may be forgotten is not noted: %+v, %v", n, err)
 	}
 	if h, err := holds.New(filepath.Join(cfg.State, "holds"), disk).Load("home"); err != nil || !h.Person {
 		t.Errorf("an automation could release %+v, %v", h, err)

@@ -72,7 +72,7 @@ func exitCodesTopic() *cobra.Command {
 			"1  failed; the message says in which state things are\n" +
 			"2  the command line or the configuration cannot be used\n" +
 			"3  refused; nothing was changed\n" +
-			"4  taken back; the node that was active before is active again\n" +
+			"4  taken back; who serves the home is as it was before\n" +
 			"5  a person must look; nothing else acts until then",
 	}
 }

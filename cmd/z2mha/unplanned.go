@@ -16,6 +16,7 @@ import (
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 	"z2mha/internal/storage/durable"
+	"z2mha/internal/storage/memory"
 	"z2mha/internal/storage/notes"
 )
 
@@ -30,17 +31,23 @@ func failoverCommand(f *flags) *cobra.Command {
 			"configured as its fence cuts its power. Where there is no fence, or none works, unplug the stick or cut the power, and\n" +
 			"say so with --confirm-unplugged: two coordinators on air would ruin the network.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			confirmed := ""
+			confirmed, from := "", ""
+			about := func() (err error) { // after what the word is about
+				if from, err = lastActive(f); err == nil && from != "" {
+					fmt.Fprintf(cmd.OutOrStdout(), "This is about %s, which was active last.\n", from)
+				}
+				return err
+			}
 			err := withController(cmd.Context(), f, !dryRun, func(c *engine.Controller) error {
 				if unplugged {
 					confirmed = confirmation()
 				}
 				r := engine.Request{Network: f.network, To: to, Reason: byHand, Confirmed: confirmed}
 				if risk && !dryRun {
-					if err := words.ask(cmd, "failover without proof", decide.RiskWords); err != nil {
+					if err := errors.Join(about(), words.ask(cmd, "failover without proof", decide.RiskWords)); err != nil {
 						return err
 					}
-					r.AcceptRisk = decide.RiskWords
+					r.AcceptRisk, r.From = decide.RiskWords, from
 				}
 				if dryRun {
 					p, steps, err := c.PlanFailover(cmd.Context(), f.network, to, confirmed)
@@ -50,21 +57,22 @@ func failoverCommand(f *flags) *cobra.Command {
 					return err
 				}
 				if unplugged {
-					if err := words.ask(cmd, "failover", unpluggedWords); err != nil {
+					if err := errors.Join(about(), words.ask(cmd, "failover", unpluggedWords)); err != nil {
 						return err
 					}
+					r.From = from
 				}
 				ended, err := c.Failover(cmd.Context(), r, teller(cmd).Watch)
 				return errors.Join(err, endedError(ended))
 			})
 			if locked, busy := errors.AsType[*durable.LockedError](err); busy && !risk && !dryRun {
 				if unplugged {
-					if err := words.ask(cmd, "failover", unpluggedWords); err != nil {
+					if err := errors.Join(about(), words.ask(cmd, "failover", unpluggedWords)); err != nil {
 						return err
 					}
 					confirmed = confirmation()
 				}
-				return handOver(cmd, f, locked, status.Errand{Verb: string(desk.Failover), To: to, Confirmed: confirmed})
+				return handOver(cmd, f, locked, status.Errand{Verb: string(desk.Failover), From: from, To: to, Confirmed: confirmed})
 			}
 			return err
 		},
@@ -83,6 +91,21 @@ const unpluggedWords = "the stick is unplugged"
 
 func confirmation() string {
 	return fmt.Sprintf("%s confirmed on the command line at %s that its stick has no power", whoami(), time.Now().Format(time.DateTime))
+}
+
+// lastActive is the node on record as the active one, "" when there is none.
+func lastActive(f *flags) (string, error) {
+	around := here(f)
+	cfg, err := around.peek()
+	if err != nil {
+		return "", err
+	}
+	names, err := namedNetworks(cfg, f.network)
+	if err != nil || len(names) != 1 {
+		return "", err
+	}
+	r, err := memory.New(filepath.Join(cfg.State, "records"), durable.Disk{}).Load(names[0])
+	return r.Active, err
 }
 
 // handOver gives an errand to the server that works in the same state directory; any other
@@ -104,13 +127,8 @@ func handOver(cmd *cobra.Command, f *flags, err error, e status.Errand) error {
 		return &network.RefusedError{What: e.Verb, Why: "the configuration has several networks", Remedy: "name one with --network"}
 	}
 	kept := notes.New(filepath.Join(cfg.State, "notes"), durable.Disk{})
-	n, err := kept.Load(names[0])
-	if err != nil {
-		return err
-	}
 	e.At, e.By = time.Now(), whoami()+" on the command line"
-	n.Errand = &e
-	if err := kept.Save(names[0], n); err != nil {
+	if err := kept.Change(names[0], func(n *status.Notes) { n.Errand = &e }); err != nil {
 		return err
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "%s: a server works here, and takes this up with its next look; its page and its log tell what becomes of it\n", names[0])

@@ -163,7 +163,7 @@ func (a *app) openNetwork(ctx context.Context, cfg *config.Config, n config.Netw
 		a.onClose(built.Close)
 		out.Nodes = append(out.Nodes, built)
 	}
-	out.ByPerson = byPerson(n)
+	out.ByPerson, out.Policy = byPerson(n), n.Policy.Policy
 	out.Fences, err = a.openFences(ctx, n, log)
 	return out, err
 }

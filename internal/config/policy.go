@@ -49,6 +49,9 @@ func (v value) policy(d Policy) Policy {
 	if rv, ok := s.field("rehearsal"); ok {
 		p.Rehearsal = rv.rehearsal()
 	}
+	if v, ok := s.fields["accept_risk"]; ok && p.AcceptRisk != "" {
+		v.warn("a stand-by takes over even when nobody can prove that the old stick is silent", "give each host a fence, then remove it")
+	}
 	if p.Confirm < p.Settle {
 		s.place("confirm").problem("shorter than settle", "what is to be repaired first must be seen for a shorter time than what leads to a failover")
 	}

@@ -19,6 +19,9 @@ func TestPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(c.Warnings) != 1 || c.Warnings[0].Key != "policy.accept_risk" {
+		t.Errorf("the risk is not warned of: %v", c.Warnings)
+	}
 	want := config.DefaultPolicy
 	want.Automatic, want.CoolDown, want.AcceptRisk = false, 2*time.Hour, decide.RiskWords
 	if d := cmp.Diff(want, c.Policy, cmpopts.IgnoreFields(config.Policy{}, "Rehearsal")); d != "" {

@@ -68,7 +68,7 @@ func outcome(o plan.Outcome) string {
 	case plan.GivenUp:
 		return "given up; nothing was moved"
 	case plan.RolledBack:
-		return "taken back; the node that was active before is active again"
+		return "taken back; who serves the home is as it was before"
 	case plan.NeedsHelp:
 		return "stopped; a person must look"
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"z2mha/internal/failover/desk"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 	"z2mha/web"
@@ -28,6 +29,9 @@ func networkActions(n status.Network) []web.Action {
 	}
 	if n.Active != "" && slices.ContainsFunc(n.Nodes, func(x status.Node) bool { return x.Unloaded }) {
 		out = append(out, blockedBy(n, web.Action{Label: "Make ready …", Verb: string(desk.Seed)}))
+	}
+	if !n.Unacknowledged.IsZero() {
+		out = append(out, acknowledgement(n))
 	}
 	out = append(out, blockedBy(n, web.Action{Label: "Sync now", Verb: string(desk.Sync)}))
 	if n.Hold.On {
@@ -87,7 +91,14 @@ func moveAction(n status.Network) (web.Action, bool) {
 
 func nodeActions(n status.Network, x status.Node) []web.Action {
 	if x.Role == network.RoleActive || running(x) {
-		return []web.Action{blockedBy(n, web.Action{Label: "Stop …", Verb: string(desk.Stop), To: x.Name, Danger: true})}
+		out := []web.Action{blockedBy(n, web.Action{Label: "Stop …", Verb: string(desk.Stop), To: x.Name, Danger: true})}
+		switch {
+		case x.Name == n.Recorded && ailing(n):
+			out = append(out, blockedBy(n, web.Action{Label: "Repair …", Verb: string(desk.Repair), To: x.Name}))
+		case x.Name != n.Recorded && n.Recorded != "":
+			out = append(out, blockedBy(n, web.Action{Label: "Make a stand-by …", Verb: string(desk.Return), To: x.Name}))
+		}
+		return out
 	}
 	var out []web.Action
 	if n.Active != "" {
@@ -101,6 +112,11 @@ func nodeActions(n status.Network, x status.Node) []web.Action {
 		out = append(out, takeOver(n, x.Name))
 	}
 	return out
+}
+
+// ailing says that the active is known not to be well.
+func ailing(n status.Network) bool {
+	return n.Decision != nil && !slices.ContainsFunc(n.Conditions, func(c health.Condition) bool { return c.Kind == health.Healthy || c.Kind == health.Unproven })
 }
 
 // running says that Zigbee2MQTT was seen to run on a node that should not run it.

@@ -28,8 +28,12 @@ func (s *Server) ask(c echo.Context) error {
 	if a.Verb == desk.Failover && a.confirm == unplugged {
 		a.Confirmed = fmt.Sprintf("%s confirmed at %s that its stick has no power", a.By, s.cfg.Now().Format(time.DateTime))
 	}
-	if err := s.stillSame(c.Request().Context(), a); err != nil {
+	p, err := s.stillSame(c.Request().Context(), a)
+	if err != nil {
 		return err
+	}
+	if a.Verb == desk.Failover {
+		a.From = p.Plan.From // as it was shown
 	}
 	// Once it is to begin, a browser that is gone no longer matters.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.Request().Context()), askTime)
@@ -73,19 +77,19 @@ func notTyped(what, word string) error {
 
 // stillSame refuses a plan that nobody has seen: since the preview was shown, somebody
 // else may have moved the network.
-func (s *Server) stillSame(ctx context.Context, a asked) error {
+func (s *Server) stillSame(ctx context.Context, a asked) (desk.Preview, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	p, err := s.cfg.Desk.Preview(ctx, a.Request)
 	if err != nil {
-		return err
+		return p, err
 	}
 	if p.NeedsWord {
-		return notTyped("Nothing was done.", unplugged)
+		return p, notTyped("Nothing was done.", unplugged)
 	}
 	if a.seen == fingerprint(p) {
-		return nil
+		return p, nil
 	}
-	return &reply{http.StatusConflict, web.Failure{What: "Nothing was done: things have changed since you looked.",
+	return p, &reply{http.StatusConflict, web.Failure{What: "Nothing was done: things have changed since you looked.",
 		Why: "What would be done now is not what was shown.", Remedy: "Close this, press the button once more and look again."}}
 }

@@ -44,6 +44,8 @@ func TestPreview(t *testing.T) {
 			"its stick made silent first", "It is back once cellar is proven to work, about 15 s from now."}},
 		{"a copy that was refused", []string{"verb", "accept", "copy", "14"}, []string{"Accept copy 14?", "2 devices are gone and none of them left.", `data-word="accept 14"`,
 			`name="copy" value="14"`, "Zigbee goes on working"}},
+		{"a repair", []string{"verb", "repair", "to", "attic"}, []string{"Repair attic where it is?", "also when it hangs", "ends silent"}},
+		{"a return", []string{"verb", "return", "to", "cellar"}, []string{"Make cellar a stand-by?", "What is on it is kept"}},
 		{"a release", []string{"verb", "release"}, []string{"Release the network home?"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,6 +80,32 @@ func TestAskStandalone(t *testing.T) {
 	want := []desk.Request{{Network: "home", Verb: desk.Hold, By: "somebody on the page"}}
 	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// In one step, on hold too: the form of a question carries it to the desk.
+func TestStartOnHoldInOneStep(t *testing.T) {
+	h := behindIngress(t, dash.Config{})
+	shown := h.post("preview", "verb", "start", "to", "attic", "hold", "stays")
+	shown.expect(t, 200, "The network stays on hold", `name="hold" value="stays"`)
+	h.post("ask", "verb", "start", "to", "attic", "hold", "stays", "seen", seenIn(t, shown)).expect(t, 202)
+	if got := h.desk.requests(); len(got) != 1 || !got[0].DespiteHold || got[0].Verb != desk.Start {
+		t.Errorf("asked for %+v", got)
+	}
+	shown = h.post("preview", "verb", "sync", "hold", "stays") // nothing else is done on hold
+	h.post("ask", "verb", "sync", "hold", "stays", "seen", seenIn(t, shown)).expect(t, 202)
+	if got := h.desk.requests(); got[1].DespiteHold {
+		t.Errorf("asked for %+v", got[1])
+	}
+}
+
+func TestAcknowledge(t *testing.T) {
+	h := behindIngress(t, dash.Config{})
+	shown := h.post("preview", "verb", "acknowledge")
+	shown.expect(t, 200, "Acknowledge the last failover?", "another failover by itself")
+	h.post("ask", "verb", "acknowledge", "seen", seenIn(t, shown)).expect(t, 202)
+	if got := h.desk.requests(); len(got) != 1 || got[0].Verb != desk.Acknowledge || got[0].By != "Owner on the page" {
+		t.Errorf("asked for %+v", got)
 	}
 }
 
@@ -138,7 +166,7 @@ func TestTakeOverAsksForAWord(t *testing.T) {
 	}
 	ask(seenIn(t, shown), word).expect(t, 202)
 	want := []desk.Request{{Network: "home", Verb: desk.Failover, To: "cellar", By: "Owner on the page",
-		Confirmed: "Owner on the page confirmed at 2026-11-22 12:00:00 that its stick has no power"}}
+		From: "attic", Confirmed: "Owner on the page confirmed at 2026-11-22 12:00:00 that its stick has no power"}}
 	if diff := cmp.Diff(want, h.desk.requests()); diff != "" {
 		t.Error(diff)
 	}
@@ -221,7 +249,7 @@ func TestBadRequests(t *testing.T) {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}), 400, "cannot be read"},
 		{"takes no field twice", form("network", "home", "network", "shed", "verb", "hold"), 400, "more than once"},
-		{"lists the verbs", form("network", "home", "verb", "explode"), 400, "switchover, sync, stop, start, hold, release, seed, failover or accept"},
+		{"lists the verbs", form("network", "home", "verb", "explode"), 400, "switchover, sync, stop, start, hold, release, seed, failover, accept, repair, return or acknowledge"},
 		{"needs a verb", form("network", "home"), 400, "switchover"},
 		{"knows its networks", form("network", "garage", "verb", "hold"), 404, "“garage”"},
 		{"needs a network when there are two", form("verb", "hold"), 404, "which network"},

@@ -106,7 +106,11 @@ func (d *fakeDesk) Preview(_ context.Context, r desk.Request) (desk.Preview, err
 		p.NeedsWord = d.lost && r.Confirmed == ""
 	case desk.Accept:
 		p.Why, p.Interruption = []string{"2 devices are gone and none of them left"}, desk.Interruption{None: true}
-	case desk.Hold, desk.Release:
+	case desk.Repair:
+		p.Plan = plan.Repair(r.Network, d.from, []string{"cellar"}, plan.DefaultTiming())
+	case desk.Return:
+		p.Plan = plan.Return(r.Network, r.To, d.from, nil, plan.DefaultTiming())
+	case desk.Hold, desk.Release, desk.Acknowledge:
 		p.Interruption = desk.Interruption{None: true}
 	}
 	for _, s := range p.Plan.Steps {

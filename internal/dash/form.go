@@ -24,7 +24,7 @@ const (
 )
 
 // verbs are what may be asked for on the page.
-var verbs = []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start, desk.Hold, desk.Release, desk.Seed, desk.Failover, desk.Accept}
+var verbs = []desk.Verb{desk.Switchover, desk.Sync, desk.Stop, desk.Start, desk.Hold, desk.Release, desk.Seed, desk.Failover, desk.Accept, desk.Repair, desk.Return, desk.Acknowledge}
 
 // formOf reads the body of a POST. Fields in the address are not looked at: Home
 // Assistant writes addresses to its log and refuses some of them.
@@ -90,7 +90,7 @@ func askedOf(form url.Values, networks []status.Network, by string) (asked, erro
 		return asked{}, err
 	}
 	return asked{
-		Request: desk.Request{Network: n.Name, Verb: verb, To: to, By: by, Generation: number},
+		Request: desk.Request{Network: n.Name, Verb: verb, To: to, By: by, Generation: number, DespiteHold: verb == desk.Start && form.Get("hold") == "stays"},
 		confirm: strings.TrimSpace(form.Get("confirm")), seen: form.Get("seen"),
 	}, nil
 }

@@ -26,6 +26,7 @@ func networkOf(n status.Network, now time.Time) web.Network {
 	v := web.Network{
 		Name: n.Name, Heading: heading(n), Tone: tones[n.Protection], Looked: n.At,
 		Reasons: reasonsOf(n), Actions: networkActions(n), Facts: networkFacts(n), Run: shownRun(n, now),
+		If: ifDied(n), Notices: risks(n), Question: questionOf(n), Watch: watchOf(n),
 	}
 	for _, x := range n.Nodes {
 		v.Nodes = append(v.Nodes, nodeOf(n, x))
@@ -87,6 +88,13 @@ func networkFacts(n status.Network) []web.Fact {
 	}
 	if n.Moves > 0 {
 		facts = append(facts, web.Fact{Label: "Switchovers on record", Text: fmt.Sprint(n.Moves)})
+	}
+	if !n.Unacknowledged.IsZero() {
+		f := web.Fact{Label: "Took over by itself, not acknowledged", At: n.Unacknowledged}
+		if !n.CoolDown.IsZero() {
+			f.Text = "no second failover before " + n.CoolDown.Local().Format("15:04")
+		}
+		facts = append(facts, f)
 	}
 	if n.Unproven != "" {
 		facts = append(facts, web.Fact{Label: "Not proven when it took over", Text: n.Unproven})

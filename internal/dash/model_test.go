@@ -9,7 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"z2mha/internal/failover/coverage"
+	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/desk"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/readiness"
@@ -184,11 +187,16 @@ func TestActions(t *testing.T) {
 			[]string{"switchover cellar!", "accept 14!", "seed!", "sync!", "release", "stop attic!", "switchover cellar!"}},
 		{"stops one that runs beside another", func(n *status.Network) {
 			n.Nodes[1].Role, n.Nodes[1].Service.State = network.RoleUnknown, status.LightBad
-		}, []string{"switchover cellar", "sync", "hold", "stop attic", "stop cellar"}},
+		}, []string{"switchover cellar", "sync", "hold", "stop attic", "stop cellar", "return cellar"}},
 		{"leaves the choice when none of several is ready", func(n *status.Network) {
 			n.Ready = nil
 			n.Nodes = append(n.Nodes, status.Node{Name: "shed", Role: network.RoleStandby, Why: "no stick"})
 		}, []string{"sync", "hold", "stop attic", "switchover cellar", "switchover shed!"}},
+		{"repairs one that ails", func(n *status.Network) {
+			n.Decision, n.Conditions = &status.Decision{Action: decide.Wait}, []health.Condition{{Kind: health.RadioDead, Node: "attic"}}
+		}, []string{"switchover cellar", "sync", "hold", "stop attic", "repair attic", "switchover cellar"}},
+		{"has a failover acknowledged, also on hold", func(n *status.Network) { n.Unacknowledged, n.Hold.On = noon, true },
+			[]string{"switchover cellar!", "acknowledge", "sync!", "release", "stop attic!", "switchover cellar!"}},
 		{"offers little before the first look", func(n *status.Network) { *n = status.Network{Name: "home"} }, []string{"sync", "hold"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -198,6 +206,52 @@ func TestActions(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestWatch(t *testing.T) {
+	n := pair()
+	if v := networkOf(n, noon); v.Watch.Decision != "" || v.Question != nil || v.Notices != nil {
+		t.Errorf("while nobody decides: %+v", v)
+	}
+	n.Policy = decide.DefaultPolicy
+	n.Policy.AcceptRisk = decide.RiskWords
+	n.Conditions = []health.Condition{{Kind: health.HostLostBridgeOffline, Node: "attic", Evidence: []string{"no route to attic, 12 s ago"}}}
+	n.Coverage = []coverage.Line{{Failure: coverage.Host, Survives: coverage.ByHand, Why: "only you can make sure"}}
+	n.Decision = &status.Decision{Number: 7, At: noon, Action: decide.Ask, Node: "attic", To: "cellar", Reasons: []string{"attic cannot be asked", "it is gone for 40 s"},
+		Not:      []decide.Alternative{{Action: decide.Repair, Node: "attic", Why: "it cannot be reached"}},
+		Question: &decide.Question{ID: "fence attic", Text: "attic may be on air", Fix: "pull its stick"}, Refused: "no proof", Again: noon.Add(5 * time.Minute)}
+	v := networkOf(n, noon)
+	want := web.Watch{
+		Tells:    []web.Tell{{State: web.LightBad, Node: "attic", What: "Host unreachable and bridge offline", Evidence: []string{"no route to attic, 12 s ago"}}},
+		Decision: "A person is asked: attic cannot be asked.", Reasons: []string{"It is gone for 40 s."},
+		Not: []web.Alternative{{What: "Repair attic", Why: "It cannot be reached."}}, Refused: "It was not begun: no proof. It is tried again in 5 min.",
+		Number: "z2mha why --number 7", Automatics: "It repairs, starts and fails over by itself.",
+	}
+	if diff := cmp.Diff(want, v.Watch); diff != "" {
+		t.Error(diff)
+	}
+	if v.If != "If attic died now: Zigbee comes back by your hand. Only you can make sure." || len(v.Notices) != 1 || !strings.Contains(v.Notices[0].What, decide.RiskWords) {
+		t.Errorf("first lines: %q, %+v", v.If, v.Notices)
+	}
+}
+
+// Each question that the page can answer has a button that does.
+func TestAnswers(t *testing.T) {
+	for id, want := range map[string]string{
+		"fence attic": "failover cellar", "failover attic": "failover cellar", "start attic": "start attic", "repair attic": "repair attic", "return attic": "return attic",
+		"cool-down": "acknowledge ", "daily cap": "acknowledge ", "stranger": " ", "open run": " ",
+	} {
+		n := pair()
+		n.Decision = &status.Decision{Action: decide.Ask, To: "cellar", Question: &decide.Question{ID: id}}
+		a := questionOf(n).Action
+		if got := a.Verb + " " + a.To; got != want || a.Verb != "" && (a.Label == "" || a.Network != "home" || a.Disabled) {
+			t.Errorf("%s: %+v", id, a)
+		}
+		n.Hold.On = true
+		if a := questionOf(n).Action; id == "start attic" && (a.Disabled || !a.OnHold) || id == "fence attic" && !a.Disabled {
+			t.Errorf("on hold, %s: %+v", id, a)
+		}
 	}
 }
 

@@ -67,7 +67,7 @@ func (s *Server) networkOf(a asked) status.Network {
 // which order. When it was made and how long it may take do not count.
 func fingerprint(p desk.Preview) string {
 	what := []any{p.Request.Network, p.Request.Verb, p.Request.To, p.Plan.Kind, p.Plan.From, p.Plan.To, p.Plan.Others, p.Plan.Accept,
-		p.Request.Generation, p.Plan.Generation, p.Why}
+		p.Request.Generation, p.Plan.Generation, p.Request.DespiteHold, p.Why}
 	for _, step := range p.Plan.Steps {
 		what = append(what, step.ID)
 	}
@@ -98,7 +98,7 @@ func withSeen(print string, component templ.Component) templ.Component {
 func previewOf(p desk.Preview, n status.Network) web.Preview {
 	v := web.Preview{
 		Interruption: noticed(p), Dark: !p.Interruption.None,
-		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To, Copy: p.Request.Generation},
+		Confirm: web.Confirm{Network: p.Request.Network, Verb: string(p.Request.Verb), To: p.Request.To, Copy: p.Request.Generation, OnHold: p.Request.DespiteHold},
 	}
 	for _, x := range p.Steps {
 		v.Steps = append(v.Steps, web.PlanStep{Title: capital(x.Step.Title), Check: x.Step.Check, Dark: x.Step.Dark, Commands: x.Commands})
@@ -129,7 +129,31 @@ func wording(p desk.Preview, n status.Network, v *web.Preview) {
 	case desk.Start:
 		v.Title = fmt.Sprintf("Start %s again?", p.Plan.To)
 		v.Sentences = []string{fmt.Sprintf("%s was active last. It is started with its own data and stick, after all others were proven silent.", p.Plan.To)}
+		if p.Request.DespiteHold {
+			v.Sentences = append(v.Sentences, "The network stays on hold: nothing else is done until you release it.")
+		}
 		v.Confirm.Label = "Start " + p.Plan.To
+	case desk.Repair:
+		v.Title = fmt.Sprintf("Repair %s where it is?", p.Plan.From)
+		v.Sentences = []string{
+			fmt.Sprintf("Zigbee2MQTT on %s is ended, also when it hangs, its stick is reset, and it is started again. No data is moved.", p.Plan.From),
+			fmt.Sprintf("If %s does not work again it ends silent, so that another host may take over.", p.Plan.From),
+		}
+		v.Confirm.Label, v.Confirm.Danger = "Repair "+p.Plan.From, true
+	case desk.Return:
+		v.Title = fmt.Sprintf("Make %s a stand-by?", p.Plan.From)
+		v.Sentences = []string{
+			fmt.Sprintf("What runs on %s is stopped and its stick made silent; then it gets what the network is now. What is on it is kept.", p.Plan.From),
+			fmt.Sprintf("%s goes on. It is restarted only if the stick of %s has used higher frame counters.", capital(p.Plan.To), p.Plan.From),
+		}
+		v.Confirm.Label = "Make it a stand-by"
+	case desk.Acknowledge:
+		v.Title = "Acknowledge the last failover?"
+		v.Sentences = []string{
+			"You have seen what broke, and it is dealt with.",
+			"From now on the controller may make another failover by itself at once, when one is needed. Otherwise it waits until the cool-down is over.",
+		}
+		v.Confirm.Label = "Acknowledge"
 	case desk.Seed:
 		v.Title = "Make the stand-bys ready?"
 		v.Sentences = []string{

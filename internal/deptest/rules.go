@@ -7,6 +7,7 @@ var ProjectRules = Rules{
 		"internal/dongle/unpi",
 		"internal/dongle/nvimage",
 		"internal/dongle/netbackup",
+		"internal/failover/broken",
 		"internal/failover/cadence",
 		"internal/failover/decide",
 		"internal/failover/generation",

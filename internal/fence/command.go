@@ -22,11 +22,14 @@ type Command struct {
 
 func (c *Command) String() string { return "the command " + program(c.Run) }
 
-// program is the name of what a line runs.
+// program is the name of what a line runs, when that is a plain word. Where a value in
+// quotes comes first, its words cannot be told from a program.
 func program(line string) string {
-	words := strings.Fields(line)
-	for _, w := range words {
-		if !strings.Contains(w, "=") { // no variable of its environment
+	for _, w := range strings.Fields(line) {
+		switch {
+		case strings.ContainsAny(w, "\"'`\\$()"):
+			return "of the configuration"
+		case !strings.Contains(w, "="): // no variable of its environment
 			return filepath.Base(w)
 		}
 	}

@@ -23,6 +23,7 @@ func TestCommand(t *testing.T) {
 		{"does not believe one that fails", "echo off > power; exit 3", "cat power", "exit status 3"},
 		{"does not believe a confirmation that fails", "echo off > power", "cat power; exit 1", "exit status 1"},
 		{"does not believe one that is not there", "/nowhere/poe off", "cat power", "poe ends with exit status 127"},
+		{"shows no word of a value in quotes", "TOKEN='correct " + secret + " battery' false", "cat power", "the configuration ends with exit status 1"},
 		{"shows only the program", "TOKEN=" + secret + " false " + secret, "cat power", "false ends with exit status 1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

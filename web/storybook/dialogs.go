@@ -17,7 +17,7 @@ func dialogs() []Story {
 		})},
 		{"preview-stop", PlaceDialog, web.PreviewDialog(Stop())},
 		{"preview-seed", PlaceDialog, web.PreviewDialog(seed())},
-		{"preview-failover", PlaceDialog, web.PreviewDialog(failover())},
+		{"preview-failover", PlaceDialog, web.PreviewDialog(Failover())},
 		{"preview-accept", PlaceDialog, web.PreviewDialog(web.Preview{
 			Title: "Accept copy 219?",
 			Sentences: []string{
@@ -33,6 +33,23 @@ func dialogs() []Story {
 			Sentences: []string{"It goes on being watched, and nothing is done until you release it. A plan that is under way is finished first."},
 			Confirm:   web.Confirm{Network: "home", Verb: "hold", Label: "Hold"},
 		})},
+		{"preview-start-on-hold", PlaceDialog, web.PreviewDialog(StartOnHold())},
+		{"preview-repair", PlaceDialog, web.PreviewDialog(web.Preview{
+			Title: "Repair attic where it is?",
+			Sentences: []string{"Zigbee2MQTT on attic is ended, also when it hangs, its stick is reset, and it is started again. No data is moved.",
+				"If attic does not work again it ends silent, so that another host may take over."},
+			Interruption: "Your home has no Zigbee for about 45 s (an estimate).", Dark: true,
+			Steps:   []web.PlanStep{{Title: "Reset the stick of attic", Check: "the stick says that it is silent (HOLD)", Dark: true, Commands: []string{"attic: znp-helper hold /dev/ttyUSB0"}}},
+			Confirm: web.Confirm{Network: "home", Verb: "repair", To: "attic", Label: "Repair attic", Danger: true},
+		})},
+		{"preview-return", PlaceDialog, web.PreviewDialog(web.Preview{
+			Title: "Make attic a stand-by?",
+			Sentences: []string{"What runs on attic is stopped and its stick made silent; then it gets what the network is now. What is on it is kept.",
+				"Cellar goes on. It is restarted only if the stick of attic has used higher frame counters."},
+			Interruption: "Zigbee goes on working all the time.",
+			Confirm:      web.Confirm{Network: "home", Verb: "return", To: "attic", Label: "Make it a stand-by"},
+		})},
+		{"preview-acknowledge", PlaceDialog, web.PreviewDialog(Acknowledge())},
 		{"preview-hostile", PlaceDialog, web.PreviewDialog(web.Preview{
 			Title: Hostile, Sentences: []string{Hostile, Long}, Interruption: Hostile, Dark: true,
 			Steps:   []web.PlanStep{{Title: Long, Check: Hostile, Dark: true, Commands: []string{Hostile, Long}}},
@@ -66,6 +83,29 @@ func switchover() web.Preview {
 	}
 }
 
+// StartOnHold is asked for in one step.
+func StartOnHold() web.Preview {
+	return web.Preview{
+		Title: "Start attic again?",
+		Sentences: []string{"attic was active last. It is started with its own data and stick, after all others were proven silent.",
+			"The network stays on hold: nothing else is done until you release it."},
+		Interruption: "Your home has no Zigbee now. It is back once the last step but one is done, about a minute from now.", Dark: true,
+		Steps:   []web.PlanStep{{Title: "Start Zigbee2MQTT on attic", Check: "it speaks on MQTT", Dark: true, Commands: []string{"attic: systemctl start zigbee2mqtt"}}},
+		Confirm: web.Confirm{Network: "home", Verb: "start", To: "attic", OnHold: true, Label: "Start attic"},
+	}
+}
+
+// Acknowledge lets another failover follow at once.
+func Acknowledge() web.Preview {
+	return web.Preview{
+		Title: "Acknowledge the last failover?",
+		Sentences: []string{"You have seen what broke, and it is dealt with.",
+			"From now on the controller may make another failover by itself at once, when one is needed. Otherwise it waits until the cool-down is over."},
+		Interruption: "Zigbee goes on working all the time.",
+		Confirm:      web.Confirm{Network: "home", Verb: "acknowledge", Label: "Acknowledge"},
+	}
+}
+
 func seed() web.Preview {
 	return web.Preview{
 		Title: "Make the stand-bys ready?",
@@ -85,8 +125,8 @@ func seed() web.Preview {
 	}
 }
 
-// failover asks for a person's word, since nobody can ask the old stick.
-func failover() web.Preview {
+// Failover asks for a person's word, since nobody can ask the old stick.
+func Failover() web.Preview {
 	return web.Preview{
 		Title: "Let cellar take over from attic?",
 		Sentences: []string{

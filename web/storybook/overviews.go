@@ -19,6 +19,11 @@ func overviews() []Story {
 		overview("overview-degraded", web.Overview{CanAct: true, Networks: []web.Network{degraded()}}),
 		overview("overview-unprotected", web.Overview{CanAct: true, Networks: []web.Network{unprotected()}}),
 		overview("overview-lost", web.Overview{CanAct: true, Networks: []web.Network{lost()}}),
+		overview("overview-question", web.Overview{CanAct: true, Networks: []web.Network{Asked()}}),
+		overview("overview-question-read-only", web.Overview{Notices: []web.Notice{web.NoticeReadOnly}, Networks: []web.Network{Asked()}}),
+		overview("overview-start-on-hold", web.Overview{CanAct: true, Networks: []web.Network{StartOnHeld()}}),
+		overview("overview-taken-over", web.Overview{CanAct: true, Networks: []web.Network{TakenOver()}}),
+		overview("overview-risk", web.Overview{CanAct: true, Networks: []web.Network{risky()}}),
 		overview("overview-held", web.Overview{CanAct: true, Networks: []web.Network{onHold()}}),
 		overview("overview-two-networks", web.Overview{CanAct: true, Networks: []web.Network{Home(), garden()}}),
 		overview("overview-notices", web.Overview{Notices: notices(), Networks: []web.Network{Home()}}),
@@ -50,7 +55,64 @@ func Home() web.Network {
 		Covers: covers(),
 		Checks: checks(),
 		Events: events(),
+		If:     "If attic died now: Zigbee comes back by itself. cellar takes over by itself, once attic is silent or the plug switch.attic of Home Assistant has cut its power.",
+		Watch: web.Watch{
+			Automatics: "It repairs, starts and fails over by itself.",
+			Tells: []web.Tell{{State: web.LightGood, Node: "attic", What: "Healthy",
+				Evidence: []string{"looked at attic 12 s ago: node (pid 812) runs and holds /dev/ttyUSB0", "a device was heard 3 s ago"}}},
+			Decision: "Nothing is done: attic serves.", Reasons: []string{"A device was heard 3 s ago."},
+			Not:       []web.Alternative{{What: "Failover", Why: "attic serves: a device was heard 3 s ago."}, {What: "Rehearse", Why: "No rehearsal is due."}},
+			Rehearsal: "The next rehearsal is due on Sun 29 Nov, 03:31.", Number: "z2mha why --number 412",
+		},
 	}
+}
+
+// Asked waits for a person: nobody can tell whether the old stick is silent.
+func Asked() web.Network {
+	n := lost()
+	n.If = ""
+	n.Question = &web.Question{
+		Text:   "attic: host unreachable and bridge offline for 21 s. attic cannot be asked, and no fence that does not depend on it is configured, so its stick may be on air. When it is silent, cellar takes over (generation 218).",
+		Fix:    "Pull the stick out of attic, or cut the power of attic, and leave it so. Then press “It is unplugged” on the page, or run `z2mha failover --to cellar --confirm-unplugged`.",
+		Action: web.Action{Label: "It is unplugged: let cellar take over …", Verb: "failover", Network: "home", To: "cellar", Danger: true},
+	}
+	n.Watch = web.Watch{
+		Automatics: "It repairs, starts and fails over by itself.",
+		Tells: []web.Tell{
+			{State: web.LightBad, Node: "attic", What: "Host unreachable and bridge offline", Evidence: []string{"attic could not be looked at since 41 s: no route to host", "bridge/state has been offline for 39 s"}},
+			{State: web.LightWarn, Node: "shed", What: "Stand-by not ready", Evidence: []string{"its stick was never loaded with this network"}}},
+		Decision: "A person is asked: attic cannot be asked, so its stick may be on air.", Reasons: []string{"attic: host unreachable and bridge offline for 41 s."},
+		Refused: "It was not begun: attic cannot be looked at (no route to host), so its stick may be on air. It is tried again in 5 min.",
+		Not:     []web.Alternative{{What: "Repair attic", Why: "attic cannot be reached, so nothing can be restarted there."}, {What: "Failover", Why: "There is no proof that attic is silent."}},
+		Number:  "z2mha why --number 431",
+	}
+	return n
+}
+
+// StartOnHeld is held, and nobody serves the home.
+func StartOnHeld() web.Network {
+	n := onHold()
+	n.Question = &web.Question{Text: "Nobody serves the home, and the network is on hold. attic was active last and can be started.",
+		Fix:    "Press “Start attic” on the page, or run `z2mha start attic --despite-hold`.",
+		Action: web.Action{Label: "Start attic", Verb: "start", Network: "home", To: "attic", Primary: true, OnHold: true}}
+	n.Watch = web.Watch{Automatics: "On hold: nothing is done by itself.", Decision: "A person is asked: the network is on hold."}
+	return n
+}
+
+// TakenOver has a failover behind it that nobody has acknowledged.
+func TakenOver() web.Network {
+	n := Home()
+	n.Facts = append(n.Facts, web.Fact{Label: "Took over by itself, not acknowledged", Text: "no second failover before 04:12", At: ago(22 * time.Minute)})
+	n.Actions = append(n.Actions, web.Action{Label: "Acknowledge", Verb: "acknowledge", Network: "home"})
+	return n
+}
+
+func risky() web.Network {
+	n := Home()
+	n.Notices = []web.Notice{{State: web.LightBad, What: "A risk is accepted: two coordinators may speak at once.",
+		Details: []string{"A stand-by takes over even when nobody can prove that the old stick is silent. Two on air at once make a network that your devices do not obey."},
+		Fix:     "Give each host a fence, then remove accept_risk from z2mha.yaml."}}
+	return n
 }
 
 func attic() web.Node {

@@ -120,6 +120,9 @@ func (l *Notes) node(now Now, name string) health.Node {
 	if g.seen != nil {
 		o := *g.seen
 		o.At = now.wall(o.At)
+		if _, off := now.Record.Off[name]; off { // it is plugged in, and ours to give back
+			o.TTYPresent = true
+		}
 		n.Seen = &o
 	}
 	silent := now.Record.Silent[name]
@@ -132,7 +135,9 @@ func (l *Notes) node(now Now, name string) health.Node {
 		n.Stick = &s
 	}
 	n.Fenced = now.Record.Fenced[name].By
-	if silent.After(g.ran) { // it was not started since
+	// It was not started since. A proof that lies ahead of our clock is from before that was
+	// set back, and so from before it was seen to run.
+	if g.ran.IsZero() || silent.After(g.ran) && !silent.After(now.At) {
 		n.Silent = now.wall(silent)
 	}
 	return n

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/health"
 )
 
@@ -212,7 +213,7 @@ func onlyOurWay(s *situation) (Decision, bool) {
 }
 
 func stoppedOnPurpose(s *situation) (Decision, bool) {
-	if s.State.Stopped == "" || !s.is(health.ProcessGone) && !s.is(health.DongleMissing) {
+	if s.State.Stopped == "" || broken.StartsStopped || !s.is(health.ProcessGone) && !s.is(health.DongleMissing) {
 		return pass("")
 	}
 	return stay(fmt.Sprintf("%s was stopped on purpose: %s", s.active(), s.State.Stopped))

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/health"
 )
 
@@ -172,7 +173,7 @@ func confirm(s *situation) (Decision, bool) {
 
 func coolDown(s *situation) (Decision, bool) {
 	l := s.last(s.State.Failovers, s.Policy.CoolDown)
-	if s.trouble.Kind == "" || l.IsZero() || health.Age(s.State.Acknowledged, l) > 0 {
+	if s.trouble.Kind == "" || l.IsZero() || s.acknowledged(l) || broken.IgnoresCoolDown {
 		return pass("")
 	}
 	d, _ := ask(s.trouble.Node, "", Question{ID: "cool-down", Text: fmt.Sprintf("%s. There was an automatic failover %s, so there is no other one before %s have passed.", s.wrong(), s.ago(l), health.Span(s.Policy.CoolDown)),
@@ -180,6 +181,13 @@ func coolDown(s *situation) (Decision, bool) {
 		append(reason("there was an automatic failover %s; within %s there is no other one unless it is acknowledged", s.ago(l), health.Span(s.Policy.CoolDown)), s.wrong())...)
 	d.Again = l.Add(s.Policy.CoolDown)
 	return d, true
+}
+
+// acknowledged says that a person has dealt with the failover of a time. What lies ahead of
+// our clock was said while that was wrong, and would hold for failovers that nobody has seen.
+func (s *situation) acknowledged(failover time.Time) bool {
+	at := s.State.Acknowledged
+	return health.Age(at, failover) > 0 && health.Age(s.now, at) > -5*time.Second
 }
 
 func dailyCap(s *situation) (Decision, bool) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
@@ -187,6 +188,7 @@ func (d *Desk) mayBegin(f *dossier, r Request) error {
 		return refuse("on hold nothing but a start can be asked for", "release the hold first")
 	case r.DespiteHold && r.Unattended:
 		return refuse("only a person who has looked may ask for that", "use the page of z2mha, or the command line")
+	case broken.IgnoresHold && f.job == nil:
 	case f.holdErr != nil && !r.DespiteHold:
 		return refuse("whether the network is on hold cannot be read, so it counts as held: "+f.holdErr.Error(), "release the hold first")
 	case f.hold.On && !r.DespiteHold:
@@ -235,7 +237,7 @@ func (d *Desk) hold(f *dossier, r Request) error {
 		return d.refuseLocked(f, r, forPerson(now, err))
 	}
 	if want := r.Verb == Hold; err != nil || now.On != want {
-		now = status.Hold{On: want, Since: time.Now(), By: r.By}
+		now = status.Hold{On: want, Since: time.Now(), By: r.By, Person: want && err != nil} // it may have been one that waits for a person
 		if err := d.parts.Holds.Save(f.name, now); err != nil {
 			d.mu.Lock()
 			defer d.mu.Unlock()
@@ -260,7 +262,7 @@ func forPerson(h status.Hold, err error) error {
 // engineRequest is r in the engine's words.
 func (r Request) engineRequest() engine.Request {
 	return engine.Request{Network: r.Network, To: r.To, Reason: r.reason(), AcceptChange: r.AcceptChange,
-		Generation: r.Generation, Confirmed: r.Confirmed, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
+		Generation: r.Generation, Confirmed: r.Confirmed, From: r.From, DespiteHold: r.DespiteHold, Rehearsal: r.Cause == status.CauseScheduled}
 }
 
 // reason is what the journal says of who asked.

@@ -53,7 +53,7 @@ func (d *Desk) act(ctx context.Context, f *dossier, j *job) (ended engine.Ended,
 	watch := func(r engine.Report) { d.report(f, j, r) }
 	r := j.request.engineRequest()
 	if j.decision != nil {
-		r.AcceptRisk, r.Broken = j.risk, broken(j.decision)
+		r.AcceptRisk, r.Broken = j.risk, deadRadio(j.decision)
 	}
 	e := d.parts.Engine
 	switch {
@@ -116,6 +116,9 @@ func (d *Desk) progress(f *dossier, r engine.Report) {
 // identify finds out which run has begun to report: the one that is open.
 func (d *Desk) identify(f *dossier, j *job, r engine.Report) *tale {
 	t := d.unended(f.name)
+	if t == nil && j.earlier != "" { // only its last line was missing
+		t = d.tale(f.name, j.earlier)
+	}
 	if t == nil { // the journal cannot be read: what is told must do
 		t = newTale(plan.Plan{Kind: j.request.kind(), Network: f.name, Reason: j.request.reason(), Created: time.Now()})
 	}

@@ -51,6 +51,10 @@ func (j *judge) acted() bool {
 	})
 }
 
+// lateWill is how long a broker takes Zigbee2MQTT on a dead host for alive, and half a
+// minute more. Until then the home may well have Zigbee.
+const lateWill = 2 * time.Minute
+
 // startCellar starts a stand-by whose stick holds the network, as a person may.
 func startCellar(o *observed) {
 	attic, cellar := o.h.Host("attic"), o.h.Host("cellar")
@@ -73,9 +77,9 @@ func TestEvidenceLeadsToDecisions(t *testing.T) {
 		{"repairs what has crashed", func(o *observed) { o.h.Host("attic").SetRunning(false) }, nil, decide.Repair, 8 * time.Second},
 		{"fails over when the repair was in vain", func(o *observed) { o.h.Host("attic").SetRunning(false) },
 			func(s *decide.State) { s.Repairs = []time.Time{time.Now()} }, decide.Failover, 26 * time.Second},
-		{"fails over from a host without power", func(o *observed) { o.h.Host("attic").PowerOff() }, nil, decide.Failover, 60 * time.Second},
+		{"fails over from a host without power", func(o *observed) { o.h.Host("attic").PowerOff() }, nil, decide.Failover, lateWill},
 		{"asks when nothing can silence it", func(o *observed) { o.h.Host("attic").PowerOff() },
-			func(s *decide.State) { s.Fences = nil }, decide.Ask, 60 * time.Second},
+			func(s *decide.State) { s.Fences = nil }, decide.Ask, lateWill},
 		{"stays when only our way to the host is gone", func(o *observed) { o.h.Host("attic").SetReachable(false) }, nil, "", time.Hour},
 		{"stays when the broker is gone", func(o *observed) { o.h.SetBroker(false) }, nil, "", time.Hour},
 		{"repairs a mute stick", func(o *observed) { o.h.Host("attic").SetMute(true) }, nil, decide.Repair, 70 * time.Second},

@@ -73,6 +73,9 @@ type Request struct {
 	// Confirmed is a person's word, for Failover, that the stick of the node that is lost
 	// has no power, and whose word; "" without one.
 	Confirmed string
+	// From is the node that a Failover leaves, as whoever asks has seen it; another one is
+	// refused. "" takes the one that was active last.
+	From string
 	// DespiteHold starts the node that was active last although the network is on hold. The
 	// hold stays. Only for Start, and only for a person.
 	DespiteHold bool

@@ -19,17 +19,21 @@ var errands = []Verb{Failover, Start, Repair, Return}
 func (d *Desk) errand(f *dossier) *job {
 	d.readNotes(f)
 	d.mu.Lock()
-	e := f.watch.notes.Errand
+	waits := f.watch.notes.Errand != nil
 	d.mu.Unlock()
-	if e == nil || d.parts.Notes == nil {
+	if !waits || d.parts.Notes == nil {
 		return nil
 	}
-	err := d.changeNotes(f, func(n *status.Notes) { n.Errand = nil })
+	var e *status.Errand
+	err := d.changeNotes(f, func(n *status.Notes) { e, n.Errand = n.Errand, nil })
 	if err != nil {
 		d.parts.Log.Error("an errand cannot be taken out, so it is not done", "network", f.name, "error", err)
 		return nil
 	}
-	r := Request{Network: f.name, Verb: Verb(e.Verb), To: e.To, By: oneLine(e.By), Confirmed: oneLine(e.Confirmed), DespiteHold: e.DespiteHold, Cause: status.CauseManual}
+	if e == nil {
+		return nil
+	}
+	r := Request{Network: f.name, Verb: Verb(e.Verb), From: e.From, To: e.To, By: oneLine(e.By), Confirmed: oneLine(e.Confirmed), DespiteHold: e.DespiteHold, Cause: status.CauseManual}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := d.mayRun(f, r, time.Since(e.At)); err != nil {

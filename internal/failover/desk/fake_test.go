@@ -557,8 +557,12 @@ func (e *fakeEngine) settleOpen(_ context.Context, name string, w engine.Watch) 
 
 // leaveOpen journals a switchover that a controller has begun and left after a step.
 func (e *fakeEngine) leaveOpen(name string, after plan.Act) (run string) {
-	p := move(name, "attic", "cellar")
-	r := e.begin(name, p, "asked for by Owner", func(engine.Report) {})
+	return e.leave(name, move(name, "attic", "cellar"), "asked for by Owner", after)
+}
+
+// leave is the same with any plan.
+func (e *fakeEngine) leave(name string, p plan.Plan, reason string, after plan.Act) (run string) {
+	r := e.begin(name, p, reason, func(engine.Report) {})
 	for _, s := range p.Steps {
 		r.append(plan.EventBegin, s, "")
 		time.Sleep(time.Second)

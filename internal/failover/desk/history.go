@@ -68,22 +68,24 @@ func (p *past) add(t *tale) {
 	}
 }
 
-// addOwn counts what limits the controller. A failover that was given up has touched
-// nothing. A run that is settled later comes twice.
+// addOwn counts what limits the controller. A run that was given up has touched nothing, and
+// a failover that ended before its target was to start has moved nothing: the home is
+// without Zigbee, so it may be tried again. A run that is settled later comes twice.
 func (p *past) addOwn(t *tale) {
-	add := func(list *[]time.Time) {
-		if t.run.Outcome != plan.GivenUp && !slices.Contains(*list, t.run.Began) {
+	count := func(list *[]time.Time, counts bool) {
+		*list = slices.DeleteFunc(*list, t.run.Began.Equal)
+		if counts && t.run.Outcome != plan.GivenUp {
 			*list = append(*list, t.run.Began)
 			slices.SortFunc(*list, time.Time.Compare)
 		}
 	}
 	switch kind := t.run.Plan.Kind; {
 	case kind == plan.KindFailover && t.run.Cause == status.CauseAutomatic:
-		add(&p.failovers)
+		count(&p.failovers, !t.over() || t.run.Outcome == plan.Completed || t.begun(plan.ActStart))
 	case kind == plan.KindRepair:
-		add(&p.repairs)
+		count(&p.repairs, true)
 	case kind == plan.KindStart && t.run.Cause == status.CauseAutomatic:
-		add(&p.starts)
+		count(&p.starts, true)
 	}
 	switch kind := t.run.Plan.Kind; {
 	case kind == plan.KindStop && t.run.Outcome == plan.Completed:

@@ -84,6 +84,8 @@ func TestHoldForAPerson(t *testing.T) {
 		o.refused(byItself, "a person must look before")
 		o.write("holds/home.json", "{")
 		o.refused(byItself, "cannot be read")
+		o.ask(desk.Request{Verb: desk.Hold, By: "MQTT", Unattended: true})
+		o.refused(byItself, "a person must look before")
 		o.ask(desk.Request{Verb: desk.Release, By: "Owner on the page"})
 		if n := o.network("home"); n.Hold.On || n.Hold.Person {
 			t.Errorf("released by a person: %+v", n.Hold)

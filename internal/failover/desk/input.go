@@ -21,7 +21,7 @@ func (s sight) input(to string) readiness.Input {
 }
 
 // coverage is which failures the home survives, by the last look.
-func (s sight) coverage() []coverage.Line { return coverage.Of(s.input("")) }
+func (s sight) coverage() []coverage.Line { return s.judge("").coverage }
 
 // holdings are what is on record of a node's stick and data.
 func (s sight) holdings(n *status.Node) {

@@ -34,6 +34,7 @@ func TestNotesDoNotDegrade(t *testing.T) {
 	if c := s.candidates()[0]; len(c.failing) > 0 {
 		t.Errorf("the stand-by has %+v", c.failing)
 	}
+	s = seenAt(asked)
 	s.status.Known.Record.Sticks = map[string]network.StickRecord{"cellar": {Trouble: "it refused item 3"}}
 	if c := s.candidates()[0]; len(c.failing) != 1 || c.failing[0].Evidence != "it refused item 3" || !c.ready() {
 		t.Errorf("a stand-by that could not be kept current has %+v", c.failing)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/status"
 )
@@ -12,7 +13,8 @@ import (
 // them, so Load reads the disk each time; the notes of an unknown network are empty.
 type Notes interface {
 	Load(network string) (status.Notes, error)
-	Save(network string, n status.Notes) error
+	// Change changes what is on disk, also when another program does so at the same time.
+	Change(network string, change func(*status.Notes)) error
 }
 
 // readNotes takes over what another program may have noted.
@@ -39,7 +41,7 @@ func (d *Desk) readNotes(f *dossier) {
 // setNotes takes notes that are on disk, and tells what is new in them. d.mu is held.
 func (d *Desk) setNotes(f *dossier, n status.Notes) {
 	w := &f.watch
-	if w.noted && n.Acknowledged.After(w.notes.Acknowledged) {
+	if w.noted && !n.Acknowledged.IsZero() && !n.Acknowledged.Equal(w.notes.Acknowledged) {
 		text := "What was done by itself is acknowledged, so a failover may be made again when one is needed."
 		d.tell(f, status.Event{Type: status.EventAcknowledged, By: n.By, Cause: status.CauseManual, Text: text})
 		w.tries = nil
@@ -48,23 +50,15 @@ func (d *Desk) setNotes(f *dossier, n status.Notes) {
 	w.notes, w.noted = n, true
 }
 
-// changeNotes reads, changes and stores the notes.
+// changeNotes changes the notes and stores them.
 func (d *Desk) changeNotes(f *dossier, change func(*status.Notes)) error {
 	d.mu.Lock()
 	n := f.watch.notes
 	d.mu.Unlock()
-	if d.parts.Notes != nil {
-		stored, err := d.parts.Notes.Load(f.name)
-		if err != nil {
-			return err
-		}
-		n = stored
-	}
-	change(&n)
-	if d.parts.Notes != nil {
-		if err := d.parts.Notes.Save(f.name, n); err != nil {
-			return err
-		}
+	if d.parts.Notes == nil {
+		change(&n)
+	} else if err := d.parts.Notes.Change(f.name, func(stored *status.Notes) { change(stored); n = *stored }); err != nil {
+		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -87,8 +81,12 @@ func (d *Desk) acknowledge(f *dossier, r Request) error {
 // unacknowledged is the last failover that nobody has acknowledged, and until when it
 // keeps the controller from another one; zero when there is none.
 func (w watch) unacknowledged(p past, now time.Time) (at, until time.Time) {
+	said := w.notes.Acknowledged
+	if health.Age(now, said) < -5*time.Second { // by a clock that was ahead: decide does not count it, either
+		said = time.Time{}
+	}
 	for _, t := range w.failovers(p) {
-		if t.After(w.notes.Acknowledged) {
+		if t.After(said) {
 			at = t
 		}
 	}

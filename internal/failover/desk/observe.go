@@ -179,27 +179,34 @@ func (d *Desk) nextLookAt(f *dossier, began, ended time.Time) time.Time {
 // tick is how often the clock is looked at.
 const tick = 5 * time.Second
 
-// watchClock notes when the clock is set and when we have stood still: what was heard and
-// seen before tells nothing of the time in between.
+// watchClock looks at the clock between the looks, too.
 func (d *Desk) watchClock(over <-chan struct{}) {
 	t := time.NewTicker(tick)
 	defer t.Stop()
-	for last := time.Now(); ; {
+	for d.checkClock(); ; d.checkClock() {
 		select {
 		case <-over:
 			return
 		case <-t.C:
 		}
-		now := time.Now()
-		wall, truth := now.Round(0).Sub(last.Round(0)), now.Sub(last)
-		last = now
-		if !clues.Jumped(wall, truth, tick) {
-			continue
-		}
-		d.parts.Log.Warn("the clock was set, or nothing was done for a while", "set_by", wall-truth, "late_by", truth-tick)
-		d.mu.Lock()
+	}
+}
+
+// checkClock notes when the clock was set and when we have stood still since it was checked
+// last: what was heard and seen before tells nothing of the time in between. It is checked
+// before each decision, so that none is made by a clock that has just moved.
+func (d *Desk) checkClock() {
+	d.mu.Lock()
+	now, last := time.Now(), d.clock
+	d.clock = now
+	wall, truth := now.Round(0).Sub(last.Round(0)), now.Sub(last)
+	jumped := !last.IsZero() && clues.Jumped(wall, truth, tick)
+	if jumped {
 		d.jumped = now
-		d.mu.Unlock()
+	}
+	d.mu.Unlock()
+	if jumped {
+		d.parts.Log.Warn("the clock was set, or nothing was done for a while", "set_by", wall-truth, "late_by", truth-tick)
 		d.Look("")
 	}
 }

@@ -94,6 +94,9 @@ func (d *Desk) preview(ctx context.Context, f *dossier, r Request) (Preview, err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if r.Verb == Failover && r.Confirmed == "" && f.watch.decision != nil && questionID(*f.watch.decision) == "fence "+out.Plan.From {
+		out.NeedsWord = true // every other way was tried
+	}
 	out.Interruption = interruption(out.Plan, f.past)
 	return out, nil
 }

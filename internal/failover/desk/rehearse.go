@@ -25,8 +25,11 @@ func (d *Desk) plan(f *dossier, now time.Time) {
 		d.mu.Unlock()
 		return
 	}
-	if w.due.IsZero() {
-		w.schedule(now)
+	if next := (&watch{policy: w.policy, notes: w.notes}); w.due.IsZero() || w.due.After(now) {
+		next.schedule(now)
+		if w.due.IsZero() || next.due.Before(w.due) && !next.due.IsZero() { // the clock was set back
+			w.due, w.blackout = next.due, next.blackout
+		}
 	}
 	if w.due.After(now) {
 		f.nextLook = earlier(f.nextLook, w.due)
@@ -38,19 +41,41 @@ func (d *Desk) plan(f *dossier, now time.Time) {
 	}
 }
 
+// A rehearsal that went by without us is told for as long as catchUp; of several the newest.
+const catchUp = 8 * 24 * time.Hour
+
 // schedule sets the next wanted time. The first one ever lies ahead of us; later ones
 // follow the last that was dealt with, so that one which came while we were off is known.
 func (w *watch) schedule(now time.Time) {
-	after := w.notes.Rehearsed
+	last := w.rehearsed(now)
+	after := last
 	if after.IsZero() {
 		after = now
+	} else if long := now.Add(-catchUp); after.Before(long) {
+		after = long
 	}
-	n, ok := w.policy.Rehearsal.Next(after, w.notes.Rehearsed)
+	n, ok := w.policy.Rehearsal.Next(after, last)
+	for ok && rehearsal.Late(n.At, now) {
+		next, more := w.policy.Rehearsal.Next(n.At, n.At)
+		if !more || !rehearsal.Late(next.At, now) {
+			break
+		}
+		n = next
+	}
 	if !ok {
 		w.due, w.blackout = time.Time{}, ""
 		return
 	}
 	w.due, w.blackout = n.At, n.Blackout
+}
+
+// rehearsed is when a rehearsal was dealt with last. More than a day ahead of our clock it was
+// noted by one that was far off, and would keep us from the next ones until then.
+func (w watch) rehearsed(now time.Time) time.Time {
+	if at := w.notes.Rehearsed; !at.After(now.Add(24 * time.Hour)) {
+		return at
+	}
+	return time.Time{}
 }
 
 // overdue says that the rehearsal which was due is skipped, and why; the zero time when it

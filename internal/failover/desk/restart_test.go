@@ -9,6 +9,7 @@ import (
 
 	"z2mha/internal/failover/desk"
 	"z2mha/internal/failover/plan"
+	"z2mha/internal/failover/rehearsal"
 	"z2mha/internal/failover/status"
 )
 
@@ -35,6 +36,28 @@ func TestCutOffRunIsTakenUp(t *testing.T) {
 			t.Errorf("told %s", got)
 		}
 	})
+}
+
+// A failover of the controller's own that ended before the target was to start has moved
+// nothing: the home is dark, and must not stay so for a cool-down.
+func TestCutOffFailoverThatMovedNothing(t *testing.T) {
+	for after, counts := range map[plan.Act]int{plan.ActPromote: 0, plan.ActStart: 1} {
+		inBubble(t, func(t *testing.T) {
+			e, m := newFake(t, "home"), &mind{think: calm}
+			p := move("home", "attic", "cellar")
+			p.Kind = plan.KindFailover
+			e.leave("home", p, "decided by the controller", after)
+			o := watched(t, e, m, t.TempDir(), rehearsal.Plan{})
+			time.Sleep(2 * time.Minute)
+			n := o.network("home")
+			if n.Run != nil || n.Last == nil || n.Last.Cause != status.CauseAutomatic || n.Last.Outcome != plan.RolledBack {
+				t.Fatalf("left after %s: %+v", after, n.Last)
+			}
+			if got := m.last().State.Failovers; len(got) != counts {
+				t.Errorf("left after %s: it counts %d times, want %d", after, len(got), counts)
+			}
+		})
+	}
 }
 
 func TestCutOffRunWaitsForRelease(t *testing.T) {

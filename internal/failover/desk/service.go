@@ -32,6 +32,7 @@ type Desk struct {
 	changed chan struct{}
 	open    bool // requests are taken
 	started time.Time
+	clock   time.Time // when it was checked last whether the clock was set
 	jumped  time.Time // when the clock was seen to be set, or we were seen to have stood still
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"z2mha/internal/failover/coverage"
 	"z2mha/internal/failover/engine"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/readiness"
@@ -20,6 +21,18 @@ type sight struct {
 	seen     map[string]network.Observation // last that worked, by node
 	sticks   map[string]reading             // of nodes that were not seen running since
 	firmware map[string]string              // of sticks that have told it
+
+	judged judged // guarded by Desk.mu, like the sight itself
+}
+
+// judged is what a look was found to mean: it is shown far more often than it changes.
+type judged map[judgedBy]verdictOf
+
+type judgedBy struct{ to, unfinished string }
+
+type verdictOf struct {
+	assessed readiness.Assessment
+	coverage []coverage.Line
 }
 
 // A reading is what a stand-by's stick said when it was asked.
@@ -31,7 +44,7 @@ type reading struct {
 
 // after is what is known with one look more. s is left as it is.
 func (s sight) after(st engine.Status, at time.Time, took time.Duration) sight {
-	out := sight{at: at, took: took, status: st,
+	out := sight{at: at, took: took, status: st, judged: judged{},
 		seen: maps.Clone(s.seen), sticks: maps.Clone(s.sticks), firmware: maps.Clone(s.firmware)}
 	if out.seen == nil {
 		out.seen, out.sticks, out.firmware = map[string]network.Observation{}, map[string]reading{}, map[string]string{}
@@ -65,7 +78,25 @@ func outdated(was, is network.Observation) bool {
 }
 
 // assess judges the last look with the sticks' earlier answers in it. to may be "".
-func (s sight) assess(to string) readiness.Assessment { return readiness.Assess(s.input(to)) }
+func (s sight) assess(to string) readiness.Assessment { return s.judge(to).assessed }
+
+// judge does it once for each question. What it returns is shared, and not to be changed.
+func (s sight) judge(to string) verdictOf {
+	by := judgedBy{to, s.status.Unfinished}
+	v, done := s.judged[by]
+	if !done {
+		in := s.input(to)
+		v = verdictOf{assessed: readiness.Assess(in)}
+		v.assessed.Checks = slices.Clip(v.assessed.Checks)
+		if to == "" {
+			v.coverage = slices.Clip(coverage.Of(in))
+		}
+		if s.judged != nil {
+			s.judged[by] = v
+		}
+	}
+	return v
+}
 
 // checks are those of the last look, with what the sticks said before it.
 func (s sight) checks() []readiness.Check { return s.assess("").Checks }

@@ -93,7 +93,7 @@ func (o *story) open() {
 	held := holds.New(filepath.Join(o.dir, "holds"), durable.Disk{})
 	kept := events.New(filepath.Join(o.dir, "events"), durable.Disk{}, slog.New(slog.DiscardHandler))
 	c := engine.New(engine.Parts{
-		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming(), Fences: o.fences}},
+		Networks: []engine.Network{{Name: "home", Nodes: o.h.Nodes(), Bridge: o.h.Bridge(), Timing: plan.DefaultTiming(), Fences: o.fences, Policy: o.policy.Policy}},
 		Journal:  o.s.Journal(), Shelf: o.s.Shelf(), Memory: o.s.Memory(), Held: held.Held, Log: slog.New(slog.DiscardHandler),
 	})
 	o.Desk = desk.New(desk.Parts{Engine: c, History: o.s.Journal(), Events: kept, Holds: held, Log: slog.New(slog.DiscardHandler),
@@ -507,5 +507,26 @@ func TestARehearsalAtNight(t *testing.T) {
 		if n := o.network(); n.Moves != 1 {
 			t.Errorf("%d moves in one night", n.Moves)
 		}
+	})
+}
+
+// What a person has stopped stays stopped, over a restart too, until somebody starts it.
+func TestWhatIsStoppedOnPurposeStaysStopped(t *testing.T) {
+	tell(t, pair, plain, func(t *testing.T, o *story) {
+		if _, err := o.Ask(t.Context(), desk.Request{Verb: desk.Stop, To: "attic", By: "Owner"}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(3 * time.Minute)
+		o.stays(30 * time.Minute)
+		o.restart()
+		o.stays(30 * time.Minute)
+		if d := o.network().Decision; d.Action != decide.Nothing || !strings.Contains(d.Reasons[0], "stopped on purpose: by Owner on ") {
+			t.Errorf("decided %+v", d)
+		}
+		o.h.Host("attic").SetRunning(true) // by hand
+		o.sins = len(o.h.Violations())     // its counters were nobody's care
+		time.Sleep(2 * time.Minute)
+		o.h.Host("attic").SetRunning(false)
+		o.serves("attic", 3*time.Minute)
 	})
 }

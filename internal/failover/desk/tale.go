@@ -97,6 +97,11 @@ func (t *tale) staged(h happening) {
 	}
 }
 
+// begun says that a step of that kind was begun, however it ended.
+func (t *tale) begun(act plan.Act) bool {
+	return slices.ContainsFunc(t.run.Steps, func(s status.RunStep) bool { return s.Act == act && s.State != status.StepWaiting })
+}
+
 func reported(r engine.Report, now time.Time) happening {
 	return happening{at: now, event: r.Event, step: r.Step, note: r.Note, saw: r.Saw, took: r.Took}
 }

@@ -114,7 +114,7 @@ func (f *dossier) fencesFailed() map[string]decide.Failed {
 // stoppedOnPurpose is who has stopped the active, "" when nobody has.
 func (f *dossier) stoppedOnPurpose() string {
 	r := f.past.stopped
-	if r == nil || r.Plan.From != f.sight.status.Record.Active || slices.Contains(f.sight.speakers(), r.Plan.From) {
+	if r == nil || r.Plan.From != f.sight.status.Record.Active {
 		return ""
 	}
 	by := r.By
@@ -122,6 +122,13 @@ func (f *dossier) stoppedOnPurpose() string {
 		by = "a person"
 	}
 	return fmt.Sprintf("by %s on %s", by, r.Ended.Local().Format(time.DateTime))
+}
+
+// notStopped forgets a stop of a node that somebody has started by hand since.
+func (f *dossier) notStopped() {
+	if r := f.past.stopped; r != nil && slices.Contains(f.sight.speakers(), r.Plan.From) {
+		f.past.stopped = nil
+	}
 }
 
 // settled forgets what could not be done once nothing is wrong any more.

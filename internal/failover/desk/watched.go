@@ -15,7 +15,7 @@ func (p picture) showWatch(n *status.Network, now time.Time) {
 	}
 	n.Conditions, n.Decision = w.decision.Conditions, w.shown()
 	n.Unacknowledged, n.CoolDown = w.unacknowledged(p.past, now)
-	if next, ok := w.policy.Rehearsal.Wanted(now, w.notes.Rehearsed); ok && len(w.policy.Rehearsal.Cron) > 0 {
+	if next, ok := w.policy.Rehearsal.Wanted(now, w.rehearsed(now)); ok && len(w.policy.Rehearsal.Cron) > 0 {
 		n.Rehearsal = next.At
 	}
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"z2mha/internal/failover/decide"
@@ -24,6 +25,7 @@ type watch struct {
 	number   int              // under which it is kept, 0 when it is not
 	at       time.Time        // when it was made
 	since    time.Time        // since when it is the same
+	told     []string         // its reasons then
 	tries    map[string]try   // what was not begun or did not work, by what was decided
 	tried    []decide.Tried   // what came to nothing, of late
 	fences   map[string]unfenced
@@ -63,12 +65,17 @@ func (d *Desk) weigh(ctx context.Context, f *dossier) *job {
 // inputOf is what is decided from; false when nothing can be decided: the network was not
 // looked at, or something is under way.
 func (d *Desk) inputOf(f *dossier, now time.Time) (decide.Input, bool) {
+	d.checkClock()
 	signs := d.signs(f)
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if f.lookErr != nil {
+		f.watch.decision = nil // nobody knows whether it still holds
+	}
 	if !d.open || f.closed || f.sight.at.IsZero() || f.lookErr != nil || f.job != nil {
 		return decide.Input{}, false
 	}
+	f.notStopped()
 	return decide.Input{
 		Health:   d.input(f, signs, now),
 		Policy:   f.watch.policy.Policy,
@@ -84,7 +91,7 @@ func (d *Desk) stateOf(f *dossier, now time.Time) decide.State {
 	s := decide.State{
 		Open: f.picture.unfinished(), LastActive: st.Record.Active, Acknowledged: w.notes.Acknowledged,
 		Failovers: within(w.failovers(f.past), now, 24*time.Hour), Repairs: within(f.past.repairs, now, 24*time.Hour),
-		Starts: within(f.past.starts, now, 24*time.Hour), Tried: w.tried, Stopped: f.stoppedOnPurpose(),
+		Starts: within(f.past.starts, now, 24*time.Hour), Tried: slices.Clone(w.tried), Stopped: f.stoppedOnPurpose(),
 		FenceFailed: f.fencesFailed(), Restarts: f.sight.restarts(), Fences: map[string][]decide.Rung{},
 		Rehearsal: f.rehearsal(now),
 	}
@@ -171,7 +178,7 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	case decide.Repair:
 		r.Verb, r.To = Repair, dec.Node
 	case decide.Failover:
-		r.Verb, r.To = Failover, dec.To
+		r.Verb, r.To, r.From = Failover, dec.To, dec.Node
 	case decide.ColdStart:
 		r.Verb, r.To = Start, dec.Node
 	case decide.Silence:
@@ -188,9 +195,9 @@ func requestOf(network string, dec decide.Decision) (Request, bool) {
 	return r, true
 }
 
-// broken is what is wrong with the radio of a node that is left although its Zigbee2MQTT
+// deadRadio is what is wrong with the radio of a node that is left although its Zigbee2MQTT
 // runs and answers; "" when it does not.
-func broken(dec *decide.Decision) string {
+func deadRadio(dec *decide.Decision) string {
 	i := slices.IndexFunc(dec.Conditions, func(c health.Condition) bool { return c.Kind == health.RadioDead && c.Node == dec.Node })
 	if dec.Action != decide.Failover || i < 0 {
 		return ""
@@ -260,7 +267,7 @@ func (d *Desk) keepDecision(f *dossier, in decide.Input, dec decide.Decision) {
 	w := &f.watch
 	same := w.decision != nil && alike(*w.decision, dec)
 	if !same {
-		w.since = in.Health.Now
+		w.since, w.told = in.Health.Now, dec.Reasons
 	}
 	w.decision, w.input, w.at, w.memory = &dec, in, in.Health.Now, dec.Memory
 	w.settled(dec)
@@ -309,10 +316,19 @@ func (d *Desk) askPerson(f *dossier, dec decide.Decision) {
 	case id != "" && id != w.asked.ID:
 		w.asked = *dec.Question
 		d.tell(f, status.Event{Type: status.EventNeedsConfirmation, Node: dec.Node, To: dec.To, Cause: status.CauseAutomatic,
-			Text: sentence(dec.Question.Text), Fix: dec.Question.Fix})
+			Text: f.said(dec.Question.Text), Fix: dec.Question.Fix})
 	case id == "" && w.asked.ID != "" && dec.Action == decide.Nothing && !troubled(dec.Conditions):
 		w.asked = decide.Question{}
 	}
+}
+
+// said is a sentence, in which the name of a node that begins it stays as it is.
+func (f *dossier) said(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if slices.ContainsFunc(f.nodes, func(n Node) bool { return n.Name == strings.TrimRight(word, ":,") }) {
+		return stop(s)
+	}
+	return sentence(s)
 }
 
 // shown is the decision as everybody sees it; nil when there is none. Desk.mu is held.
@@ -322,7 +338,7 @@ func (w watch) shown() *status.Decision {
 	}
 	dec := w.decision
 	out := &status.Decision{Number: w.number, At: w.at, Since: w.since, Action: dec.Action, Node: dec.Node, To: dec.To,
-		Reasons: slices.Clone(dec.Reasons), Not: slices.Clone(dec.Not)}
+		Reasons: slices.Clone(dec.Reasons), Told: slices.Clone(w.told), Not: slices.Clone(dec.Not)}
 	if dec.Question != nil {
 		q := *dec.Question
 		if q.ID == w.asked.ID {

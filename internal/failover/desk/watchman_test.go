@@ -257,7 +257,7 @@ func TestAQuestionIsToldOnce(t *testing.T) {
 				told = append(told, ev)
 			}
 		}
-		if len(told) != 1 || told[0].Text != "Attic cannot be reached." || told[0].Fix != q.Fix {
+		if len(told) != 1 || told[0].Text != "attic cannot be reached." || told[0].Fix != q.Fix {
 			t.Errorf("told %+v", told)
 		}
 		if d := o.network("home").Decision; d.Question == nil || *d.Question != *q {
@@ -320,6 +320,36 @@ func TestRehearsal(t *testing.T) {
 			t.Errorf("the 4th was not begun: %d", n)
 		}
 	})
+}
+
+// A clock that was far off for a while, or a long absence, costs no further nights, and makes
+// no dozen of events.
+func TestRehearsalsAfterALongTime(t *testing.T) {
+	nights := rehearsal.Plan{Cron: []rehearsal.Cron{"31 3 * * *"}}
+	for name, away := range map[string]time.Duration{"after a long absence": -100 * 24 * time.Hour, "after a clock that was far ahead": 400 * 24 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T) {
+				dir := t.TempDir()
+				err := notes.New(filepath.Join(dir, "notes"), durable.Disk{}).Save("home", status.Notes{Rehearsed: time.Now().Add(away)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := watched(t, newFake(t, "home"), &mind{think: calm}, dir, nights)
+				time.Sleep(time.Hour)
+				if n := o.network("home"); n.Rehearsal.Format("02 15:04") != "01 03:31" {
+					t.Errorf("the next one is shown as %s", n.Rehearsal)
+				}
+				skipped := slices.DeleteFunc(o.told(), func(ev status.Event) bool { return ev.Type != status.EventRehearsalSkipped })
+				if away < 0 && (len(skipped) != 1 || !strings.Contains(skipped[0].Text, "Fri 31 Dec, 03:31")) || away > 0 && len(skipped) > 0 {
+					t.Errorf("told %+v", skipped)
+				}
+				time.Sleep(4 * time.Hour)
+				if ev := o.last(status.EventRehearsalSkipped); !strings.Contains(ev.Text, "Sat 1 Jan, 03:31") { // calm begins none
+					t.Errorf("told %+v", ev)
+				}
+			})
+		})
+	}
 }
 
 func window(t *testing.T, s string) rehearsal.Window {

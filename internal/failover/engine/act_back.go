@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -105,12 +106,16 @@ func (e *execution) bringBack(ctx context.Context, s plan.Step) ([]string, error
 	if err != nil {
 		return nil, err
 	}
-	if e.targetMayHaveSpoken() && !e.raised {
+	mayRaise := !e.raised && !broken.LowersOnUndo
+	if mayRaise && (e.targetMayHaveSpoken() || e.noStrays(s.Node) != nil) {
 		more, err := e.raiseOld(ctx, x, s)
 		if err != nil {
 			return nil, err
 		}
 		e.raised = true
+		if _, err := e.onlyVoice(ctx, s.Node); err != nil { // that took its time
+			return nil, err
+		}
 		saw = append(saw, more...)
 	}
 	if err := e.letItEnd(ctx, x); err != nil {
@@ -174,7 +179,11 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 	if err != nil {
 		return nil, err
 	}
-	floors, err := e.floors(ctx, s.Node, margin)
+	more, err := e.overtakeStrays(ctx, s, img)
+	if err != nil {
+		return nil, err
+	}
+	floors, err := e.floors(ctx, s.Node, max(margin, more))
 	if err != nil {
 		return nil, err
 	}
@@ -202,18 +211,32 @@ func (e *execution) raiseOld(ctx context.Context, x Node, s plan.Step) ([]string
 func (e *execution) wholeAgain(now *nvimage.Image) (*nvimage.Image, error) {
 	img := now.Clone()
 	if why := now.Resumable(); why != nil {
-		if e.facts.StickImage == "" { // a fast move reads nothing from it, and writes counters only
-			return nil, fmt.Errorf("what the old stick holds is not whole: %w", why)
-		}
-		source, err := e.image(e.facts.StickImage)
+		source, err := e.wholeMemory()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("what the old stick holds is not whole (%w), and %w", why, err)
 		}
 		if img, err = nvimage.Successor(source, now, nvimage.Floors{}); err != nil {
 			return nil, err
 		}
 	}
 	return img, e.isOurNetwork(img)
+}
+
+// wholeMemory is what the old stick held when it was silenced. A fast move reads nothing
+// from it then: what a way back was about to write onto it is on record as well.
+func (e *execution) wholeMemory() (*nvimage.Image, error) {
+	blob := e.facts.StickImage
+	if blob == "" {
+		r, err := e.c.parts.Memory.Load(e.net.Name)
+		if err != nil {
+			return nil, err
+		}
+		blob = r.Spoke
+	}
+	if blob == "" {
+		return nil, errors.New("no memory of it was kept")
+	}
+	return e.image(blob)
 }
 
 // overtakeTarget lifts img to the counters of the target's stick and returns the
@@ -243,6 +266,9 @@ func (e *execution) answersAgain(ctx context.Context, node string) ([]string, er
 		got = []string{"unproven: " + err.Error()}
 	}
 	return append(saw, got...), e.remember(func(r *network.Record) {
+		if e.raised {
+			r.Spoken = nil
+		}
 		if r.Active != node {
 			r.Active, r.Since = node, time.Now()
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -70,7 +71,7 @@ func (e *execution) noteServing(ctx context.Context, x Node, o network.Observati
 	}
 	return e.remember(func(r *network.Record) {
 		if r.Active != active {
-			r.Active, r.Since, r.Unproven = active, time.Now(), ""
+			r.Serves(active, time.Now())
 		}
 		r.BootOwed = owed
 	})
@@ -170,7 +171,7 @@ func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 // othersStayDown keeps the start at boot from a second node: one that was lost in a
 // failover may have it still, and come back with the next power.
 func (e *execution) othersStayDown(ctx context.Context, node string) error {
-	if k := e.plan.Kind; k != plan.KindFailover && k != plan.KindSync && !beside(k) {
+	if k := e.plan.Kind; k != plan.KindFailover && k != plan.KindSync && !beside(k) || broken.GivesBootTwice {
 		return nil
 	}
 	for _, name := range e.net.without(node) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -74,6 +75,9 @@ func (e *execution) captureAndStage(ctx context.Context, s plan.Step, g generati
 // capture reads the active's data, and gives it a number when it is what it should be.
 func (e *execution) capture(ctx context.Context, g generation.Generation) (generation.Generation, error) {
 	source := e.plan.Source()
+	if broken.CapturesStandby {
+		source = e.plan.To
+	}
 	from, err := e.net.node(source)
 	if err != nil {
 		return g, err
@@ -83,7 +87,7 @@ func (e *execution) capture(ctx context.Context, g generation.Generation) (gener
 		return g, err
 	}
 	g.Source, g.Reason, g.At = source, string(e.plan.Kind), time.Now()
-	if why := e.unlikeBefore(got.Summary); len(why) > 0 {
+	if why := e.unlikeBefore(got.Summary); len(why) > 0 && !broken.CapturesStandby {
 		return g, refusedCapture(source, 0, why)
 	}
 	g, err = e.c.take(e.net, g, got, e.plan.Accept)
@@ -129,7 +133,7 @@ func (e *execution) recordServing(node string) error {
 	if err != nil || r.Active == node {
 		return err
 	}
-	return e.remember(func(r *network.Record) { r.Active, r.Since, r.Unproven = node, time.Now(), "" })
+	return e.remember(func(r *network.Record) { r.Serves(node, time.Now()) })
 }
 
 // unlikeBefore says how a capture is less than the network that ran when this run began.

@@ -43,9 +43,10 @@ func (e *execution) survey(ctx context.Context, s plan.Step) ([]string, error) {
 	return append(back, saw...), err
 }
 
-// surveyBack gives a node that is to be a stand-by again the stick that we took from it.
+// surveyBack gives a node the stick that we took from it, by a failover that came to nothing
+// or has moved the network.
 func (e *execution) surveyBack(ctx context.Context, s plan.Step) ([]string, error) {
-	if e.plan.Kind != plan.KindReturn {
+	if e.plan.Kind == plan.KindSilence { // whose ladder may have taken it just now
 		return nil, nil
 	}
 	x, err := e.net.node(s.Node)

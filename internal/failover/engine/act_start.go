@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -40,6 +41,11 @@ func (e *execution) start(ctx context.Context, s plan.Step) ([]string, error) {
 }
 
 func (e *execution) startTarget(ctx context.Context, x Node, o network.Observation) (network.Observation, error) {
+	if e.plan.Kind == plan.KindSeed {
+		if err := e.noStrays(e.plan.To); err != nil {
+			return network.Observation{}, err
+		}
+	}
 	if err := e.stillFresh(); err != nil {
 		return network.Observation{}, err
 	}
@@ -122,6 +128,9 @@ func (e *execution) startStopped(ctx context.Context, x Node, o network.Observat
 func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, error) {
 	var saw []string
 	for _, name := range e.net.without(speaker) {
+		if broken.StartsUnfenced && name == e.plan.From || broken.TrustsOthers && name != e.plan.From {
+			continue
+		}
 		x, err := e.net.node(name)
 		if err != nil {
 			return nil, err
@@ -137,6 +146,12 @@ func (e *execution) onlyVoice(ctx context.Context, speaker string) ([]string, er
 
 func (e *execution) provenSilent(ctx context.Context, x Node) (string, error) {
 	st, err := e.lookOnce(ctx, x)
+	ours := x.Name() == e.plan.From || x.Name() == e.plan.To && e.prog.BegunAct(plan.ActStart)
+	if errors.Is(err, errSpeaks) && !ours {
+		if err := e.remember(func(r *network.Record) { strayed(r, x.Name()) }); err != nil {
+			return "", err
+		}
+	}
 	if errors.Is(err, errOnAir) && e.turning { // its Zigbee2MQTT is gone, its stick goes on
 		return e.resetOrphan(ctx, x)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -90,6 +91,9 @@ func (e *execution) readStick(ctx context.Context, s plan.Step) ([]string, error
 }
 
 func (e *execution) isOurNetwork(img *nvimage.Image) error {
+	if broken.StartsHalfLoaded {
+		return nil
+	}
 	if err := img.Resumable(); err != nil {
 		return fmt.Errorf("the stick holds no network that Zigbee2MQTT could go on with: %w", err)
 	}
@@ -125,6 +129,11 @@ func (e *execution) load(ctx context.Context, s plan.Step) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	margin, err := e.overtakeStrays(ctx, s, source)
+	if err != nil {
+		return nil, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, margin)
 	want, err := nvimage.Successor(source, local, floors)
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)
@@ -157,8 +166,11 @@ func (e *execution) loadStick(ctx context.Context, x Node, s plan.Step, l networ
 	if err := e.reserve(s.Node, l.Want); err != nil {
 		return network.LoadReport{}, err
 	}
+	if broken.KeepsNothing {
+		l.ExpectBefore = ""
+	}
 	rep, err := x.LoadStick(ctx, l, progressOf(e.watch, s))
-	if err != nil {
+	if err != nil && !broken.StartsHalfLoaded {
 		// What it holds now is not known; reading it will tell.
 		return rep, errors.Join(err, e.rememberStick(s.Node, func(r *network.StickRecord) { r.Image = "" }))
 	}
@@ -185,6 +197,9 @@ func loaded(rep network.LoadReport, floor zigbee.FrameCounter) []string {
 // above what is reserved on every other stick: those are silent, but a person may have
 // started one meanwhile.
 func (e *execution) floors(ctx context.Context, node string, margin uint32) (nvimage.Floors, error) {
+	if broken.LeavesCounters {
+		return nvimage.Floors{}, nil
+	}
 	r, err := e.odometer(ctx)
 	return nvimage.Floors{NWK: floorFor(r, node, time.Now()), LinkMargin: margin}, err
 }

@@ -11,6 +11,7 @@ import (
 	"z2mha/internal/dongle/netbackup"
 	"z2mha/internal/dongle/nvimage"
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/odometer"
@@ -234,7 +235,7 @@ func (e *execution) warmImage(ctx context.Context, base *nvimage.Image, b *netba
 		return nil, err
 	}
 	floors := nvimage.Floors{}
-	if now := time.Now(); !r.Odometer.Covers(have.NWK, now) {
+	if now := time.Now(); !r.Odometer.Covers(have.NWK, now) && !broken.LeavesCounters {
 		floors.NWK = r.Odometer.Reservation(now)
 	}
 	return nvimage.Successor(want, base, floors)
@@ -279,6 +280,9 @@ func (e *execution) patch(ctx context.Context, x Node, s plan.Step, p network.St
 	e.patches++ // another try knows more, so it is another patch and a run of its own
 	p.Run = fmt.Sprintf("%s-%s-%d-%d", e.plan.ID, s.ID, e.prog.Seq, e.patches)
 	rep, err := x.PatchStick(ctx, p, progressOf(e.watch, s))
+	if err != nil && broken.StartsHalfLoaded {
+		rep, err = network.PatchReport{Now: p.Want}, nil
+	}
 	if err != nil {
 		// What it holds now is not known; reading it will tell.
 		return nil, errors.Join(err, e.rememberStick(s.Node, func(r *network.StickRecord) { r.Image = "" }))
@@ -396,7 +400,7 @@ func (e *execution) bootWarm(ctx context.Context, s plan.Step) ([]string, error)
 	if err != nil {
 		return nil, err
 	}
-	want, floors, err := e.mayStartFrom(ctx, s.Node, known.Image)
+	want, floors, err := e.mayStartFrom(ctx, s, known.Image)
 	if err != nil {
 		return nil, err
 	}
@@ -421,12 +425,15 @@ func (e *execution) bootWarm(ctx context.Context, s plan.Step) ([]string, error)
 		return nil, err
 	}
 	e.facts.Floors, e.facts.Loaded, e.facts.KeyFingerprint = floors, time.Now(), id.Key.Fingerprint()
+	if broken.TellsKey {
+		more = append(more, fmt.Sprintf("its key is %x", id.Key[:]))
+	}
 	return append(saw, more...), nil
 }
 
 // mayStartFrom is a memory with which a stick may start now.
-func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.Image) (*nvimage.Image, nvimage.Floors, error) {
-	floors, err := e.floors(ctx, node, 0)
+func (e *execution) mayStartFrom(ctx context.Context, s plan.Step, img *nvimage.Image) (*nvimage.Image, nvimage.Floors, error) {
+	floors, err := e.floors(ctx, s.Node, 0)
 	if err == nil && e.plan.Kind == plan.KindFailover { // the old stick went on after the generation was captured
 		var b *netbackup.Backup
 		if _, b, err = e.coordinatorState(); err == nil {
@@ -442,6 +449,11 @@ func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.
 			return nil, floors, err
 		}
 	}
+	margin, err := e.overtakeStrays(ctx, s, want)
+	if err != nil {
+		return nil, floors, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, margin)
 	c, err := want.Counters()
 	if err == nil { // an attempt that was cut off may have raised it already
 		floors = keepPace(floors, c.NWK)
@@ -450,7 +462,7 @@ func (e *execution) mayStartFrom(ctx context.Context, node string, img *nvimage.
 		err = errors.Join(err, want.Raise(floors))
 	}
 	if err != nil {
-		return nil, floors, fmt.Errorf("raise the counters of %s: %w", node, err)
+		return nil, floors, fmt.Errorf("raise the counters of %s: %w", s.Node, err)
 	}
 	return want, floors, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -80,6 +81,9 @@ func (e *execution) stop(ctx context.Context, s plan.Step) ([]string, error) {
 		}
 	} else {
 		asked = x.StopService(ctx)
+	}
+	if broken.BelievesStop {
+		return append(saw, "it was asked to stop"), asked
 	}
 	for {
 		o, err := x.Observe(ctx)
@@ -166,6 +170,9 @@ func meanwhile[T any](do func() (T, error)) func() (T, error) {
 }
 
 func (e *execution) resetStick(ctx context.Context, s plan.Step) ([]string, error) {
+	if broken.StartsUnfenced {
+		return []string{"it will be silent"}, nil
+	}
 	x, err := e.net.node(s.Node)
 	if err != nil {
 		return nil, err

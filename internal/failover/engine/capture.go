@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -88,7 +89,7 @@ func (c *Controller) captureActive(ctx context.Context, n *Network, active strin
 	err = c.remember(n.Name, func(rec *network.Record) {
 		rec.Captured = time.Now()
 		if rec.Active != active {
-			rec.Active, rec.Since, rec.Unproven = active, time.Now(), ""
+			rec.Serves(active, time.Now())
 		}
 		if r.Live {
 			rec.BackedUp = rec.Captured
@@ -154,7 +155,9 @@ func (c *Controller) take(n *Network, g generation.Generation, got network.Captu
 	if err != nil {
 		return g, err
 	}
-	g.Refused = generation.Judge(last, g, rec.Gone())
+	if g.Refused = generation.Judge(last, g, rec.Gone()); broken.TakesShrunken || broken.CapturesStandby {
+		g.Refused = nil
+	}
 	if len(g.Refused) == 0 && last.Number != 0 && last.Source == g.Source && last.Hash == g.ContentHash() {
 		return last, c.noteGood(n.Name, last)
 	}

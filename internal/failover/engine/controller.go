@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"z2mha/internal/dongle/nvimage"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -22,13 +23,14 @@ type Controller struct {
 	images    map[string]*nvimage.Image // read from the shelf, nobody changes them; guarded by mu
 	onlookers []*onlooker               // guarded by mu
 	failed    map[string]int            // looks at a host since the last good one; guarded by mu
+	over      map[string]bool           // runs that have ended, which they do for good; guarded by mu
 
 	recording sync.Mutex // one change of a record at a time, with its write
 }
 
 // New makes a Controller. It starts nothing.
 func New(p Parts) *Controller {
-	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}, failed: map[string]int{}}
+	return &Controller{parts: p, busy: map[string]string{}, images: map[string]*nvimage.Image{}, failed: map[string]int{}, over: map[string]bool{}}
 }
 
 // Networks names the configured networks.
@@ -111,7 +113,7 @@ func (c *Controller) occupyUnless(heldToo bool, net, what string) (release func(
 }
 
 func (c *Controller) notHeld(net, what string) error {
-	if c.parts.Held == nil {
+	if c.parts.Held == nil || broken.IgnoresHold {
 		return nil
 	}
 	who, err := c.parts.Held(net)
@@ -132,6 +134,9 @@ func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
 		return "", nil, err
 	}
 	for _, id := range runs {
+		if c.isOver(net, id) {
+			continue
+		}
 		entries, err := c.parts.Journal.Load(net, id)
 		if err != nil {
 			return "", nil, err
@@ -143,9 +148,23 @@ func (c *Controller) unfinished(net string) (string, *plan.Progress, error) {
 			return "", nil, err
 		case !prog.Ended():
 			return id, &prog, nil
+		default:
+			c.noteOver(net, id)
 		}
 	}
 	return "", nil, nil
+}
+
+func (c *Controller) isOver(net, run string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over[net+"/"+run]
+}
+
+func (c *Controller) noteOver(net, run string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.over[net+"/"+run] = true
 }
 
 // Close releases the nodes' connections.

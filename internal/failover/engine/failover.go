@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/generation"
 	"z2mha/internal/failover/network"
@@ -62,6 +63,10 @@ func (c *Controller) planFailover(ctx context.Context, n *Network, r Request) (p
 	from, err := lostNode(in, r.Broken)
 	if err != nil {
 		return plan.Plan{}, err
+	}
+	if r.From != "" && r.From != from {
+		return plan.Plan{}, &network.RefusedError{What: "failover", Why: fmt.Sprintf("it was asked for to leave %s, and meanwhile %s is the node that was active last", r.From, from),
+			Remedy: "look again, and ask again if it is still wanted"}
 	}
 	if r.To == "" {
 		if r.To, err = onlyStandby(n, from); err != nil {
@@ -134,7 +139,7 @@ func (c *Controller) mayFailOver(ctx context.Context, n *Network, in readiness.I
 			return generation.Generation{}, err
 		}
 	}
-	if _, err := n.Bridge.State(ctx); err != nil { // then Zigbee works without it, and nobody could prove the target
+	if _, err := n.Bridge.State(ctx); err != nil && !broken.IgnoresBroker { // then Zigbee works without it, and nobody could prove the target
 		return refuse(fmt.Sprintf("the broker cannot be reached (%v), so nobody can tell who serves the home", err), "see that the broker runs, then look again")
 	}
 	if !c.canBeLoaded(in, to) {

@@ -79,7 +79,7 @@ func mayRepair(ctx context.Context, n *Network, in readiness.Input, node string)
 		case v.Name != node:
 		case v.Err != nil:
 			return refuse(v.Err.Error(), fmt.Sprintf("make %s reachable, or let a stand-by take over: z2mha failover", node))
-		case v.Observed != nil && !v.Observed.TTYPresent:
+		case v.Observed != nil && !v.Observed.TTYPresent && in.Record.Off[node].IsZero():
 			return refuse(stickElsewhere(node), "plug it in, or let a stand-by take over: z2mha failover")
 		}
 	}

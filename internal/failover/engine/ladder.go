@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/decide"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
@@ -98,6 +99,9 @@ func (l *ladder) climb(ctx context.Context, rungs []rung) ([]string, error) {
 	for _, r := range rungs {
 		began := time.Now()
 		p, err := l.tryOne(ctx, r)
+		if err != nil && broken.FencesByFaith && !errors.Is(err, errNoSuchRung) {
+			p, err = proof{saw: []string{r.what}, by: network.Fenced{Rung: string(decide.RungPower), By: r.what}}, nil
+		}
 		if err == nil {
 			return p.saw, l.proven(p)
 		}
@@ -241,14 +245,23 @@ func (l *ladder) unplug(ctx context.Context) (proof, error) {
 	listener, heard, err := l.e.listen(ctx, l.x.Name())
 	switch {
 	case err != nil:
-		return proof{}, fmt.Errorf("%s is away, and it may have power still; nobody can listen for it: %w", u, err)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and it may have power still; nobody can listen for it: %w", u, err))
 	case heard.Coordinator:
-		return proof{}, fmt.Errorf("%s is away, and a coordinator of the network is on air: %s hears it", u, listener)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and a coordinator of the network is on air: %s hears it", u, listener))
 	case !heard.Quiet():
-		return proof{}, fmt.Errorf("%s is away, and it may have power still; %s hears nobody of the network, so its silence says nothing", u, listener)
+		return proof{}, l.putBack(ctx, fmt.Errorf("%s was away, and it may have power still; %s hears nobody of the network, so its silence says nothing", u, listener))
 	}
 	saw := fmt.Sprintf("%s was taken away and its tty is gone; %s hears %s and no coordinator", u, listener, routers(heard))
 	return proof{append(l.stopped, saw), network.Fenced{Rung: network.ByUnplug, By: u.String(), Saw: saw}}, nil
+}
+
+// putBack gives the host its stick again: away it is no more silent, and nothing could be
+// repaired.
+func (l *ladder) putBack(ctx context.Context, why error) error {
+	if _, err := l.e.putBack(ctx, l.x); err != nil {
+		return fmt.Errorf("%w; it could not be put back: %w", why, err)
+	}
+	return why
 }
 
 // cut is rung 4.

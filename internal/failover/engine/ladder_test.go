@@ -590,3 +590,38 @@ func TestWhatWasTakenOffIsGivenBack(t *testing.T) {
 		settled(t, h, "cellar")
 	})
 }
+
+// A controller that dies while a stick is off its bus leaves a node that can be repaired.
+func TestRepairGivesTheStickBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		silentAndMute(h)
+		h.SetFault(func(op string) error {
+			if strings.HasSuffix(op, ".listen") { // the moment between taking it off and knowing
+				s.OnAppend = func(string, plan.Entry) error { return errFault }
+				return errFault
+			}
+			if strings.HasSuffix(op, ".replug") {
+				return errFault
+			}
+			return nil
+		})
+		_, _ = controller(h, s).Failover(t.Context(), engine.Request{To: "cellar"}, quiet)
+		s.OnAppend = nil
+		h.SetFault(nil)
+		if recordOf(t, s).Off["attic"].IsZero() {
+			t.Fatal("it is not on record that the stick was taken off")
+		}
+		h.Host("attic").SetMute(false)
+		e, err := controller(h, s).Repair(t.Context(), engine.Request{To: "attic"}, quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		completed(t, e)
+		settled(t, h, "attic")
+		if len(recordOf(t, s).Off) > 0 {
+			t.Errorf("still off: %v", recordOf(t, s).Off)
+		}
+	})
+}

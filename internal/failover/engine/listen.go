@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"z2mha/internal/dongle/zigbee"
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -40,7 +41,7 @@ func (e *execution) veto(ctx context.Context, x Node) ([]string, error) {
 	switch {
 	case err != nil:
 		return []string{fmt.Sprintf("nobody listened for another coordinator: %v", err)}, nil
-	case heard.Coordinator:
+	case heard.Coordinator && !broken.IgnoresVeto:
 		return nil, &VetoError{Node: x.Name(), Old: e.plan.From}
 	case heard.Quiet():
 		return []string{fmt.Sprintf("its stick hears %s of the network, and no coordinator", routers(heard))}, nil

@@ -193,7 +193,8 @@ func (c *Controller) lookWithin(ctx context.Context, n *Network, to string, stic
 	bridge.Wait()
 	r := &in.Record
 	r.Silent, r.Fenced, r.Spoken = maps.Clone(r.Silent), maps.Clone(r.Fenced), maps.Clone(r.Spoken)
-	speakers(&in.Record, in.Views)
+	r.Sticks, r.Off = maps.Clone(r.Sticks), maps.Clone(r.Off)
+	speakers(&in.Record, in.Views, time.Now())
 	return in, nil
 }
 
@@ -207,17 +208,50 @@ func patienceWith(b Bridge) time.Duration {
 	return bridgePatience
 }
 
+// allSpeak is about several that run while none is on record: nobody can tell which of them
+// is beside the active, so none of them is behind the others' counters from now on.
+func allSpeak(r *network.Record, views []readiness.View) (news bool) {
+	var running []string
+	for _, v := range views {
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() {
+			running = append(running, v.Name)
+		}
+	}
+	for _, name := range running {
+		if len(running) > 1 {
+			news = r.MayBeAhead(name) || news
+		}
+	}
+	return news
+}
+
 // speakers takes the proof of silence from nodes that are seen to run: somebody has
 // started them since, and what they use beside the active is owed. It reports whether that
-// is news.
-func speakers(r *network.Record, views []readiness.View) (news bool) {
+// is news. What is on record and lies ahead of now is from before our clock was set back, and
+// so from before the look.
+func speakers(r *network.Record, views []readiness.View, now time.Time) (news bool) {
+	if r.Active == "" {
+		news = allSpeak(r, views)
+	}
 	for _, v := range views {
-		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && r.QuietSince(v.Name).Before(o.At) {
-			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, o.At)
+		quiet := r.QuietSince(v.Name)
+		if o := v.Observed; o != nil && o.Runs() && !o.OnlyOurs() && (quiet.Before(o.At) || quiet.After(now)) {
+			at := o.At
+			if r.Since.After(now) {
+				at = r.Since
+			}
+			spoke, beside := r.Speaks(v.Name), r.Beside(v.Name, at)
+			if beside { // what its stick holds changes
+				forgetStick(r, v.Name)
+			}
 			news = news || spoke || beside
 		}
 		if at, off := r.Off[v.Name]; off && v.Observed != nil && v.Observed.TTYPresent && v.Observed.At.After(at.Add(plugBudget)) {
 			delete(r.Off, v.Name) // somebody has plugged it in, or the host was started anew
+			news = true
+		}
+		if v.Stick != nil && !v.Stick.Silent && r.Active != v.Name && r.MayBeAhead(v.Name) { // somebody has started it, and it is on air still
+			forgetStick(r, v.Name)
 			news = true
 		}
 		if f, fenced := r.Fenced[v.Name]; fenced && v.Stick != nil && v.Stick.Silent && f.At.Before(v.StickAt) {
@@ -231,10 +265,11 @@ func speakers(r *network.Record, views []readiness.View) (news bool) {
 // noteSpeakers keeps what was seen: a node that is lost afterwards has no proof any more.
 func (c *Controller) noteSpeakers(net string, views []readiness.View) error {
 	r, err := c.parts.Memory.Load(net)
-	if err != nil || !speakers(&r, views) {
+	now := time.Now()
+	if err != nil || !speakers(&r, views, now) {
 		return err
 	}
-	return c.remember(net, func(r *network.Record) { speakers(r, views) })
+	return c.remember(net, func(r *network.Record) { speakers(r, views, now) })
 }
 
 func nothingRuns(views []readiness.View) bool {

@@ -162,6 +162,15 @@ func mayStart(ctx context.Context, n *Network, in readiness.Input, node string) 
 // readyToStart looks once more, and reads the node's data: Zigbee2MQTT that starts on
 // half a directory may form a new network.
 func (e *execution) readyToStart(ctx context.Context, s plan.Step) ([]string, error) {
+	back, err := e.surveyBack(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	saw, err := e.readyNow(ctx, s)
+	return append(back, saw...), err
+}
+
+func (e *execution) readyNow(ctx context.Context, s plan.Step) ([]string, error) {
 	in, err := e.c.look(ctx, e.net, "", false)
 	if err != nil {
 		return nil, err
@@ -247,6 +256,9 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
+	if _, err := e.keepMemory(s.Node, now); err != nil {
+		return nil, err
+	}
 	counters, err := img.Counters()
 	if err != nil {
 		return nil, err
@@ -258,10 +270,15 @@ func (e *execution) loadRaised(ctx context.Context, s plan.Step, img *nvimage.Im
 	if err != nil {
 		return nil, err
 	}
+	img = img.Clone()
 	if e.plan.Kind == plan.KindStart || e.plan.Kind == plan.KindRepair { // another stick may have spoken since this one did
-		img = img.Clone()
 		floors.LinkMargin = max(linksSince(counters.NWK, floors), e.overtakeOthers(ctx, s, img))
 	}
+	more, err := e.overtakeStrays(ctx, s, img)
+	if err != nil {
+		return nil, err
+	}
+	floors.LinkMargin = max(floors.LinkMargin, more)
 	want, err := nvimage.Successor(img, now.Image, keepPace(floors, counters.NWK))
 	if err != nil {
 		return nil, fmt.Errorf("make the image for %s: %w", s.Node, err)

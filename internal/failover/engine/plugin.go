@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"z2mha/internal/failover/network"
@@ -40,22 +38,4 @@ func (e *execution) putBack(ctx context.Context, x Node) ([]string, error) {
 	}
 	err = e.remember(func(r *network.Record) { delete(r.Off, x.Name()) })
 	return []string{fmt.Sprintf("the stick of %s, which was taken off its USB bus, is there again", x.Name())}, err
-}
-
-// putAllBack is for a run that has not moved the network: what was taken off in vain is
-// needed for whatever comes next. What cannot be given back stays on record.
-func (e *execution) putAllBack() {
-	r, err := e.c.parts.Memory.Load(e.net.Name)
-	if err != nil {
-		return
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.Off)) {
-		x, err := e.net.node(name)
-		if err == nil {
-			_, err = e.putBack(context.Background(), x)
-		}
-		if err != nil {
-			e.c.parts.Log.Warn("a stick that was taken off its USB bus could not be given back", "network", e.net.Name, "node", name, "error", err)
-		}
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -17,7 +18,7 @@ const sightPatience = time.Minute
 // recover finishes or takes back the run that an earlier process left.
 func (c *Controller) recover(ctx context.Context, n *Network, w Watch) error {
 	id, prog, err := c.unfinished(n.Name)
-	if err != nil || id == "" {
+	if err != nil || id == "" || broken.IgnoresOpenRun {
 		return err
 	}
 	e, err := c.resume(n, id, *prog, w)

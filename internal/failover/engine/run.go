@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"z2mha/internal/failover/broken"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 )
@@ -194,8 +195,10 @@ func (e *execution) mayBreakOff() bool {
 // step does one step. Once the home is dark, an interruption no longer cuts a step
 // short: it ends at the step's own boundary. What comes after a start is done whole.
 func (e *execution) step(ctx context.Context, s plan.Step) error {
-	if err := e.note(plan.EventBegin, s, nil, "", 0); err != nil {
-		return &haltError{err}
+	if !broken.ActsFirst {
+		if err := e.note(plan.EventBegin, s, nil, "", 0); err != nil {
+			return &haltError{err}
+		}
 	}
 	if s.Dark || !e.mayBreakOff() {
 		ctx = context.WithoutCancel(ctx)
@@ -205,6 +208,11 @@ func (e *execution) step(ctx context.Context, s plan.Step) error {
 	began := time.Now()
 	saw, err := actOf(s.Act).do(e, ctx, s)
 	took := time.Since(began)
+	if broken.ActsFirst {
+		if err := e.note(plan.EventBegin, s, nil, "", 0); err != nil {
+			return &haltError{err}
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w", s.Title, err)
 		if jerr := e.note(plan.EventFailed, s, nil, err.Error(), took); jerr != nil {
@@ -226,9 +234,6 @@ func (e *execution) unsettled(s plan.Step, cause, err error) Ended {
 // end closes the run. One whose end cannot be written down is not over: the next
 // start would take it up under a newer one.
 func (e *execution) end(o plan.Outcome, cause error) Ended {
-	if o != plan.Completed {
-		e.putAllBack()
-	}
 	if err := e.note(plan.EventEnded, plan.Step{}, nil, string(o), 0); err != nil {
 		return e.unsettled(plan.Step{Title: "write down that the run is " + string(o)}, cause, err)
 	}

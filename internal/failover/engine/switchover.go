@@ -31,6 +31,10 @@ type Request struct {
 	// Confirmed is a person's word, in words to be kept, that the stick of a node which
 	// cannot be reached has no power.
 	Confirmed string
+	// From is the node that a failover leaves, as whoever asks has seen it: another one is
+	// refused, since neither a person's word nor a decision was about it. "" takes the one
+	// that was active last.
+	From string
 	// AcceptRisk is decide.RiskWords when a failover shall go on although nobody can prove
 	// that the old active is silent; anything else counts as "".
 	AcceptRisk string

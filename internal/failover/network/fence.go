@@ -97,10 +97,10 @@ func (r *Record) Speaks(node string) bool {
 	return silent || fenced
 }
 
-// Beside notes that a node was seen to run at that time although another is the active one,
+// MayBeAhead notes that a node may have used counters that the one which serves is behind,
 // and reports whether that is news.
-func (r *Record) Beside(node string, at time.Time) bool {
-	if r.Active == "" || r.Active == node || r.Since.After(at) || r.Spoken[node] {
+func (r *Record) MayBeAhead(node string) bool {
+	if r.Spoken[node] {
 		return false
 	}
 	if r.Spoken == nil {
@@ -108,4 +108,22 @@ func (r *Record) Beside(node string, at time.Time) bool {
 	}
 	r.Spoken[node] = true
 	return true
+}
+
+// Serves notes that a node serves the home although the controller has not started it. What
+// the one on record has used may be ahead of it.
+func (r *Record) Serves(node string, at time.Time) {
+	if r.Active != "" && r.Active != node {
+		r.MayBeAhead(r.Active)
+	}
+	r.Active, r.Since, r.Unproven = node, at, ""
+}
+
+// Beside notes that a node was seen to run at that time although another is the active one,
+// and reports whether that is news.
+func (r *Record) Beside(node string, at time.Time) bool {
+	if r.Active == "" || r.Active == node || r.Since.After(at) || r.Spoken[node] {
+		return false
+	}
+	return r.MayBeAhead(node)
 }

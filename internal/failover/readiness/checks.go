@@ -42,8 +42,7 @@ func (a *assessor) oneActive() {
 	c := Check{ID: "one-active", What: "exactly one node runs Zigbee2MQTT", At: a.in.Now}
 	switch {
 	case len(running) == 0:
-		c.Evidence = "no node runs Zigbee2MQTT"
-		c.Fix = fmt.Sprintf("start Zigbee2MQTT on the node that was active last%s, then try again", recorded(a.in.Recorded))
+		c.Evidence, c.Fix = a.nobody()
 	case len(running) > 1:
 		c.Evidence = "Zigbee2MQTT runs on " + names(running)
 		c.Fix = fmt.Sprintf("stop it on all but the one that your devices answer%s, and reset or unplug the other sticks", recorded(a.in.Recorded))
@@ -58,6 +57,22 @@ func (a *assessor) oneActive() {
 		c.Evidence = running[0].Observed.TTYHolders[0].String() + " holds " + running[0].Observed.TTY
 	}
 	a.add(c)
+}
+
+// nobody runs, as far as can be seen: one that cannot be looked at may well serve.
+func (a *assessor) nobody() (evidence, fix string) {
+	var unseen []View
+	for _, v := range a.in.Views {
+		if v.Observed == nil {
+			unseen = append(unseen, v)
+		}
+	}
+	if len(unseen) > 0 {
+		who := names(unseen)
+		return "no node is seen to run Zigbee2MQTT, and whether it runs on " + who + " cannot be seen",
+			"make " + who + " reachable, and start nothing elsewhere before its stick is known to be silent"
+	}
+	return "no node runs Zigbee2MQTT", fmt.Sprintf("start Zigbee2MQTT on the node that was active last%s, then try again", recorded(a.in.Recorded))
 }
 
 func (a *assessor) views(is func(network.Observation) bool) []View {

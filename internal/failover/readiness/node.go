@@ -32,7 +32,7 @@ type question struct {
 
 // A subject is the node that is asked about.
 type subject struct {
-	in     Input
+	in     *Input
 	active string
 	v      View
 	o      network.Observation
@@ -81,7 +81,7 @@ var questions = []question{
 }
 
 func (a *assessor) node(v View) {
-	s := subject{in: a.in, active: a.out.Active, v: v, o: *v.Observed}
+	s := subject{in: &a.in, active: a.out.Active, v: v, o: *v.Observed}
 	role := candidate
 	switch {
 	case v.Name == a.out.Active:

@@ -144,7 +144,8 @@ func (a Assessment) Refusal(what string) error {
 
 // Assess judges in.
 func Assess(in Input) Assessment {
-	a := &assessor{in: in, out: Assessment{At: in.Now}}
+	const each = 24 // checks of a node, about
+	a := &assessor{in: in, out: Assessment{At: in.Now, Checks: make([]Check, 0, (1+len(in.Views))*each)}}
 	a.reachable()
 	a.oneActive()
 	a.distinct()

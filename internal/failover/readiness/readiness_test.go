@@ -40,6 +40,9 @@ func TestAssess(t *testing.T) {
 		{"is ready with a stick left on air, which is parked first", func(in *readiness.Input) { in.Views[1].Stick.Silent = false }, ""},
 		{"is ready on one machine, with a warning", func(in *readiness.Input) { in.Views[1].Observed.HostID = "attic" }, ""},
 		{"refuses when nobody runs", func(in *readiness.Input) { in.Views[0] = stopped("attic") }, "no node runs"},
+		{"does not say that nobody runs when one cannot be looked at", func(in *readiness.Input) {
+			in.Views[0] = readiness.View{Name: "attic", Err: errors.New("no route to host")}
+		}, "whether it runs on attic cannot be seen"},
 		{"refuses when two run", func(in *readiness.Input) { in.Views[1] = running("cellar") }, "runs on attic and cellar"},
 		{"refuses when the active has lost its stick", func(in *readiness.Input) { in.Views[0].Observed.TTYHolders = nil }, "does not hold"},
 		{"refuses when another program holds the active's stick", func(in *readiness.Input) { in.Views[0].Observed.DataHolders = nil }, "does not use the data"},

@@ -83,7 +83,7 @@ func firmware(s subject) (finding, bool) {
 	}
 	out.evidence = fmt.Sprintf("the stick of %s has firmware revision %d, that of %s has %d", on, air, s.v.Name, own)
 	out.fix = fmt.Sprintf("flash revision %d onto the stick of %s, or have Zigbee2MQTT restore its backup there once: `z2mha switchover --let-zigbee2mqtt-restore`", air, s.v.Name)
-	switch warm, _ := Warm(s.in, s.v.Name); {
+	switch warm, _ := Warm(*s.in, s.v.Name); {
 	case s.in.AnyRevision:
 		out.ok = true
 		out.evidence += ", which `any_revision` allows"

@@ -17,8 +17,10 @@ type Decision struct {
 	Action decide.Action
 	Node   string
 	To     string
-	// Reasons are why, in order, and Not is every other thing that was weighed.
+	// Reasons are why, in order, and Not is every other thing that was weighed. Told are the
+	// reasons as they were at Since: they do not change with every look.
 	Reasons  []string
+	Told     []string
 	Not      []decide.Alternative
 	Question *decide.Question // for a person, nil when there is none
 	// Refused is why what was decided was not begun when it was tried last, and Again when
@@ -55,7 +57,8 @@ type Notes struct {
 type Errand struct {
 	At          time.Time `json:"at"`
 	By          string    `json:"by"`
-	Verb        string    `json:"verb"` // in the words of package desk
+	Verb        string    `json:"verb"`           // in the words of package desk
+	From        string    `json:"from,omitempty"` // node that a failover leaves, as the person has seen it
 	To          string    `json:"to,omitempty"`
 	Confirmed   string    `json:"confirmed,omitempty"`
 	DespiteHold bool      `json:"despite_hold,omitempty"`

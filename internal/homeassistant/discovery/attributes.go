@@ -4,9 +4,81 @@ import (
 	"z2mha/internal/failover/status"
 )
 
-// noAutoFailover is why the switch cannot be used. Home Assistant hides the
-// attributes of an entity that is not available, so the protection says it as well.
-const noAutoFailover = "not in this version: a person or an automation of yours decides when the network moves"
+// policyIsAFile is why the switch cannot be used. Home Assistant hides the attributes of
+// an entity that is not available, so the protection says how it stands as well.
+const policyIsAFile = "policy.automatic in z2mha.yaml says whether it acts by itself; the switch Hold stops it for a while"
+
+// automatic says in words what is done by itself.
+func automatic(n status.Network) string {
+	switch {
+	case n.Decision == nil:
+		return "not yet: nothing was decided"
+	case !n.Policy.Automatic:
+		return "off: you are told, and nothing is done by itself (policy.automatic)"
+	case n.Policy.AcceptRisk != "":
+		return "on, even without proof that the old stick is silent: " + n.Policy.AcceptRisk
+	}
+	return "on"
+}
+
+// conditionAttributes are all conditions. What shows them has ages, which would be new at
+// every look; the page has it.
+func conditionAttributes(n status.Network) any {
+	type condition struct {
+		Condition string `json:"condition"`
+		Node      string `json:"node,omitempty"`
+	}
+	out := []condition{}
+	for _, c := range n.Conditions[:min(len(n.Conditions), maxReasons)] {
+		out = append(out, condition{string(c.Kind), name(c.Node)})
+	}
+	return map[string]any{"conditions": out}
+}
+
+// decisionAttributes are why what is done is done, or why nothing is, as it was when that
+// was decided first.
+func decisionAttributes(n status.Network) any {
+	type question struct {
+		ID   string `json:"id"`
+		Text string `json:"text"`
+		Fix  string `json:"fix"`
+	}
+	d := n.Decision
+	if d == nil {
+		return struct{}{}
+	}
+	out := struct {
+		Reason        string    `json:"reason"`
+		Reasons       []string  `json:"reasons"`
+		Since         *string   `json:"since,omitempty"`
+		Node          string    `json:"node,omitempty"`
+		To            string    `json:"to,omitempty"`
+		Question      *question `json:"question,omitempty"`
+		Refused       string    `json:"refused,omitempty"`
+		CoolDown      *string   `json:"cool_down_until,omitempty"`
+		NextRehearsal *string   `json:"next_rehearsal,omitempty"`
+	}{Reason: line(first(d.Told), maxText), Reasons: lines(d.Told), Since: timestamp(d.Since), Node: name(d.Node), To: name(d.To),
+		Refused: line(d.Refused, maxText), CoolDown: timestamp(n.CoolDown), NextRehearsal: timestamp(n.Rehearsal)}
+	if q := d.Question; q != nil {
+		out.Question = &question{line(q.ID, maxLabel), line(q.Text, maxText), line(q.Fix, maxText)}
+	}
+	return out
+}
+
+func first(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
+
+func lines(list []string) []string {
+	out := []string{}
+	for _, s := range list[:min(len(list), maxReasons)] {
+		out = append(out, line(s, maxText))
+	}
+	return out
+}
 
 // maxReasons keeps the attributes below what Home Assistant's recorder stores.
 const maxReasons = 10
@@ -52,7 +124,7 @@ func networkAttributes(n status.Network) any {
 		Unproven:    line(n.Unproven, maxText),
 		ActiveSince: timestamp(n.Since),
 		HeldSince:   timestamp(n.Hold.Since),
-		HeldBy:      line(n.Hold.By, maxLabel), AutoFailover: noAutoFailover,
+		HeldBy:      line(n.Hold.By, maxLabel), AutoFailover: automatic(n),
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/network"
 	"z2mha/internal/failover/plan"
 	"z2mha/internal/failover/status"
@@ -62,6 +64,11 @@ func home(name string, nodes ...status.Node) status.Network {
 			Cause: status.CauseManual, Outcome: plan.Completed, Duration: 64*time.Second + 230*time.Millisecond, Outage: 21 * time.Second,
 		},
 	}
+	n.Policy = decide.DefaultPolicy
+	n.Conditions = []health.Condition{{Kind: health.Healthy, Node: nodes[0].Name, Evidence: []string{"looked at 2 s ago"}}}
+	n.Decision = &status.Decision{At: noon, Since: noon.Add(-time.Hour), Action: decide.Nothing, Reasons: []string{nodes[0].Name + " serves", "looked at 2 s ago"},
+		Told: []string{nodes[0].Name + " serves", "looked at 0 s ago"}}
+	n.Rehearsal = noon.Add(15*time.Hour + 31*time.Minute)
 	for _, node := range nodes[1:] {
 		if node.CanTake {
 			n.Ready = append(n.Ready, node.Name)
@@ -81,6 +88,11 @@ func degraded() status.Network {
 	n.Reasons = []status.Reason{{Node: "cellar", What: "cellar cannot be reached over SSH", Fix: "Look whether the host has power and network."}}
 	n.Hold = status.Hold{On: true, Since: noon, By: "Guest on the page"}
 	n.Last, n.Moves, n.LastSync, n.Devices = nil, 0, time.Time{}, -1
+	n.Policy.AcceptRisk = decide.RiskWords
+	n.Conditions = []health.Condition{{Kind: health.HostLostBridgeOffline, Node: "attic"}}
+	n.Decision = &status.Decision{At: noon, Since: noon, Action: decide.Ask, Node: "attic", To: "garage", Told: []string{"attic cannot be asked"},
+		Question: &decide.Question{ID: "fence attic", Text: "attic cannot be asked, so its stick may be on air.", Fix: "Pull the stick out of attic."}, Refused: "attic cannot be looked at"}
+	n.CoolDown = noon.Add(time.Hour)
 	return n
 }
 

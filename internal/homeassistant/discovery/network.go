@@ -3,8 +3,13 @@ package discovery
 import (
 	"slices"
 
+	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/status"
 )
+
+// notAssessed is shown as the condition while nobody decides.
+const notAssessed = "not assessed"
 
 // noNode is shown as the active node when there is none.
 const noNode = "none"
@@ -47,6 +52,17 @@ func (m maker) protection(topic func(string) string, nodes []string) {
 	})
 	m.add("problem", Component{Platform: "binary_sensor", Name: "Problem", DeviceClass: "problem"})
 	m.add("standby_ready", Component{Platform: "binary_sensor", Name: "Stand-by ready", Icon: "mdi:server-security"})
+	m.add("condition", Component{
+		Platform: "sensor", Name: "Condition", DeviceClass: "enum", Options: append(texts(health.Kinds()), notAssessed),
+		Icon: "mdi:heart-pulse", AttributesTopic: topic("condition_attributes"),
+	})
+	m.add("decision", Component{
+		Platform: "sensor", Name: "Last decision", DeviceClass: "enum", Options: texts(decide.Actions),
+		Category: diagnostic, Icon: "mdi:scale-balance", AttributesTopic: topic("decision_attributes"),
+	})
+	m.add("question", Component{
+		Platform: "binary_sensor", Name: "Question", DeviceClass: "problem", Category: diagnostic,
+	})
 	m.add("switching", Component{
 		Platform: "binary_sensor", Name: "Switchover in progress", DeviceClass: "running", Category: diagnostic,
 	})

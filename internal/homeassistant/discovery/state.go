@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"z2mha/internal/failover/decide"
+	"z2mha/internal/failover/health"
 	"z2mha/internal/failover/status"
 )
 
@@ -14,6 +16,9 @@ type networkState struct {
 	ActiveNodeSelect *string  `json:"active_node_select"`
 	Problem          *string  `json:"problem"`
 	StandbyReady     *string  `json:"standby_ready"`
+	Condition        *string  `json:"condition"`
+	Decision         *string  `json:"decision"`
+	Question         *string  `json:"question"`
 	Switching        *string  `json:"switching"`
 	LastSync         *string  `json:"last_sync"`
 	SyncAge          *int64   `json:"sync_age"` // seconds, in steps of a minute
@@ -49,7 +54,9 @@ func States(networks []status.Network, o Options, now time.Time) []Message {
 		add := func(last string, doc any) { out = append(out, Message{o.topic(n.Name, last), encode(doc)}) }
 		add("attributes", networkAttributes(n))
 		add("last_switchover_attributes", moveAttributes(n.Last))
-		add("auto_failover_attributes", map[string]string{"reason": noAutoFailover})
+		add("auto_failover_attributes", map[string]string{"reason": policyIsAFile})
+		add("condition_attributes", conditionAttributes(n))
+		add("decision_attributes", decisionAttributes(n))
 		add("state", stateOf(n, now))
 		for _, node := range n.Nodes {
 			add(level(node.Name)+"/attributes", nodeAttributes(n, node))
@@ -101,8 +108,12 @@ func stateOf(n status.Network, now time.Time) networkState {
 		Switching:    onOff(n.Run != nil && n.Run.Plan.Kind.Moves(), true),
 		LastSync:     timestamp(n.LastSync),
 		Switchovers:  n.Moves,
-		AutoFailover: "OFF",
+		AutoFailover: *onOff(n.Policy.Automatic && n.Decision != nil, true),
+		Condition:    condition(n),
 		Hold:         *onOff(n.Hold.On, true),
+	}
+	if d := n.Decision; d != nil {
+		s.Decision, s.Question = oneOf(d.Action, decide.Actions), onOff(d.Question != nil, true)
 	}
 	if node, ok := n.Node(n.Active); ok {
 		s.ActiveNode, s.ActiveNodeSelect = ptr(Label(node.Name)), ptr(Label(node.Name))
@@ -120,6 +131,17 @@ func stateOf(n status.Network, now time.Time) networkState {
 		s.lastMove(*n.Last)
 	}
 	return s
+}
+
+// condition is the one that weighs most: the first.
+func condition(n status.Network) *string {
+	switch {
+	case n.Decision == nil && n.At.IsZero():
+		return nil
+	case n.Decision == nil || len(n.Conditions) == 0:
+		return ptr(notAssessed)
+	}
+	return oneOf(n.Conditions[0].Kind, health.Kinds())
 }
 
 func (s *networkState) lastMove(m status.Move) {

@@ -253,7 +253,8 @@ func TestItAnnouncesInOrder(t *testing.T) {
 			"homeassistant/device/z2mha_home/config", "homeassistant/device/z2mha_home_pi/config", "homeassistant/device/z2mha_home_nuc/config",
 			"z2mha/status", "z2mha/home/switchover_available", "z2mha/home/auto_failover_available",
 			"z2mha/home/pi/activatable", "z2mha/home/nuc/activatable",
-			"z2mha/home/attributes", "z2mha/home/last_switchover_attributes", "z2mha/home/auto_failover_attributes", "z2mha/home/state",
+			"z2mha/home/attributes", "z2mha/home/last_switchover_attributes", "z2mha/home/auto_failover_attributes",
+			"z2mha/home/condition_attributes", "z2mha/home/decision_attributes", "z2mha/home/state",
 			"z2mha/home/pi/attributes", "z2mha/home/pi/state", "z2mha/home/nuc/attributes", "z2mha/home/nuc/state",
 		}
 		if diff := cmp.Diff(want, topics(w.ear.take(""))); diff != "" {
@@ -470,7 +471,7 @@ func TestCommands(t *testing.T) {
 		{name: "it takes only a press", topic: "home/cmd/switchover", payload: "press", refused: "Send PRESS."},
 		{name: "it takes only on and off", topic: "home/cmd/hold", payload: "yes", refused: "Send ON or OFF."},
 		{name: "it takes no long payload", topic: "home/cmd/active_node", payload: strings.Repeat("x", 100_000), refused: "no node of this network"},
-		{name: "it is honest about automatic failover", topic: "home/cmd/auto_failover", payload: "ON", refused: "does not fail over by itself"},
+		{name: "it is honest about automatic failover", topic: "home/cmd/auto_failover", payload: "ON", refused: "stands in z2mha.yaml, not here"},
 		{name: "it does not make the active one active", topic: "home/pi/cmd/activate", payload: "PRESS", refused: "pi cannot be made active: it is active"},
 		{
 			name: "it refuses when no stand-by is ready", topic: "home/cmd/switchover", payload: "PRESS",
@@ -691,7 +692,7 @@ func TestAComponentThatLeftIsTakenBackOnce(t *testing.T) {
 		w.start()
 		w.wait(soon)
 		w.end()
-		w.shelf.data = bytes.Replace(w.shelf.data, []byte(`"hold": "switch"`), []byte(`"hold": "lock", "rehearse": "button"`), 1)
+		w.shelf.data = bytes.Replace(w.shelf.data, []byte(`"hold": "switch"`), []byte(`"hold": "lock", "practise": "button"`), 1)
 		w.ear.take("")
 		w.start()
 		w.wait(soon)
@@ -699,14 +700,14 @@ func TestAComponentThatLeftIsTakenBackOnce(t *testing.T) {
 		if len(got) != 2 {
 			t.Fatalf("%d device messages", len(got))
 		}
-		if !strings.Contains(got[0], `"hold":{"platform":"lock"}`) || !strings.Contains(got[0], `"rehearse":{"platform":"button"}`) {
+		if !strings.Contains(got[0], `"hold":{"platform":"lock"}`) || !strings.Contains(got[0], `"practise":{"platform":"button"}`) {
 			t.Errorf("first %s", got[0])
 		}
-		if strings.Contains(got[1], "rehearse") || !strings.Contains(got[1], `"hold":{"platform":"switch"`) {
+		if strings.Contains(got[1], "practise") || !strings.Contains(got[1], `"hold":{"platform":"switch"`) {
 			t.Errorf("then %s", got[1])
 		}
 		w.check()
-		if strings.Contains(string(w.shelf.data), "rehearse") || !strings.Contains(string(w.shelf.data), `"hold": "switch"`) {
+		if strings.Contains(string(w.shelf.data), "practise") || !strings.Contains(string(w.shelf.data), `"hold": "switch"`) {
 			t.Errorf("kept %s", w.shelf.data)
 		}
 	})

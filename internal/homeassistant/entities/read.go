@@ -26,7 +26,7 @@ func read(t discovery.Target, payload string) (desk.Request, *refusal) {
 	case discovery.Hold:
 		return readHold(payload, r)
 	case discovery.AutoFailover:
-		return desk.Request{}, &refusal{"this version does not fail over by itself", "Move the network with “Switch over”, also from an automation."}
+		return desk.Request{}, &refusal{"whether it acts by itself stands in z2mha.yaml, not here", "Change policy.automatic there, or put the network on hold for a while."}
 	}
 	return desk.Request{}, &refusal{"a network has no such command", "The commands are switchover, sync, active_node and hold."}
 }

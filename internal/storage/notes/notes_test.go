@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,5 +46,34 @@ func TestDamaged(t *testing.T) {
 	}
 	if err := notes.New(dir, durable.Disk{}).Save("../home", status.Notes{}); err == nil {
 		t.Error("a name led out of the directory")
+	}
+}
+
+// Two programs that note at the same time lose nothing of one another.
+func TestChangeByTwoPrograms(t *testing.T) {
+	dir := t.TempDir()
+	var both sync.WaitGroup
+	const times = 50
+	one, other := notes.New(dir, durable.Disk{}), notes.New(dir, durable.Disk{})
+	count := func(n *notes.Notes, change func(*status.Notes)) {
+		for range times {
+			if err := n.Change("home", change); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	zero := time.Unix(0, 0).UTC()
+	later := func(at *time.Time) {
+		if at.IsZero() {
+			*at = zero
+		}
+		*at = at.Add(time.Second)
+	}
+	both.Go(func() { count(one, func(n *status.Notes) { later(&n.Acknowledged) }) })
+	both.Go(func() { count(other, func(n *status.Notes) { later(&n.Rehearsed) }) })
+	both.Wait()
+	got, err := one.Load("home")
+	if want := zero.Add(times * time.Second); err != nil || !got.Acknowledged.Equal(want) || !got.Rehearsed.Equal(want) {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -142,7 +142,7 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 	}
 	newHost := o.NewHost
 	if newHost == nil {
-		newHost = hostInProcess
+		newHost = InProcess
 	}
 	for _, n := range h.Nodes() {
 		if n.Host, err = newHost(HostSpec{Name: n.Name, Dir: n.Dir, IP: n.ip, Admit: key.PublicKey()}); err != nil {
@@ -152,7 +152,8 @@ func (h *Home) startHosts(_ context.Context, o Options) error {
 	return nil
 }
 
-func hostInProcess(s HostSpec) (Host, error) {
+// InProcess starts the SSH server of a host inside this process.
+func InProcess(s HostSpec) (Host, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(s.IP, "0"))
 	if err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func (b bridge) with(ctx context.Context, op string, f func(x *Host) error) erro
 		return errNoBroker
 	}
 	x := b.h.speakerLocked()
-	if x == nil {
+	if x == nil || !x.speaksLocked() {
 		return engine.ErrBridgeSilent
 	}
 	b.h.signs.asked = time.Now()
@@ -87,7 +87,7 @@ func (b bridge) Ask(ctx context.Context, devices []engine.BridgeDevice, enough i
 // CloseJoining closes it.
 func (b bridge) CloseJoining(ctx context.Context) error {
 	return b.with(ctx, "close-joining", func(x *Host) error {
-		if x.mute {
+		if x.muteLocked() {
 			return engine.ErrStickSilent
 		}
 		b.h.Joining = false
@@ -97,13 +97,7 @@ func (b bridge) CloseJoining(ctx context.Context) error {
 
 // Backup lets the host that runs write down what its stick has saved.
 func (b bridge) Backup(ctx context.Context) error {
-	return b.with(ctx, "backup", func(x *Host) error {
-		if x.mute {
-			return engine.ErrStickSilent
-		}
-		x.backUpLocked()
-		return nil
-	})
+	return b.with(ctx, "backup", func(x *Host) error { return x.liveBackUpLocked() })
 }
 
 // Watch tells of Join and Leave.
@@ -154,6 +148,9 @@ func (h *Home) change(m engine.Membership, devices func(speaker *Host)) {
 	}
 	m.At = time.Now()
 	watchers := h.watchers
+	if !h.signs.broker {
+		watchers = nil
+	}
 	h.mu.Unlock()
 	for _, w := range watchers {
 		w.tell(m)

@@ -24,7 +24,7 @@ func (x *Host) SetNoUSB() { x.locked(func() { x.noUSB = true }) }
 
 // PullStick is a person who pulls the stick; PlugStick one who puts it back.
 func (x *Host) PullStick() {
-	x.locked(func() { x.running, x.unplugged, x.pulled = false, true, true; x.resetLocked() })
+	x.locked(func() { x.running, x.unplugged, x.pulled, x.trouble.Dead = false, true, true, false; x.resetLocked() })
 }
 
 // PlugStick plugs the stick in again: it has power, and is silent.

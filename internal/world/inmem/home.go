@@ -30,7 +30,8 @@ type Home struct {
 	linkHeard  map[linkKey]zigbee.FrameCounter // the same for each device and link key
 	joined     map[zigbee.IEEE]bool            // devices that joined since the home was made
 	formed     *nvimage.Image                  // what a stick holds when Zigbee2MQTT has formed the network
-	violations []string
+	violations []Breach
+	cause      Cause // who starts Zigbee2MQTT just now
 	fault      func(op string) error
 	watchers   []*watcher
 	signs      signs
@@ -40,6 +41,8 @@ type Home struct {
 	Devices []engine.BridgeDevice
 	Deaf    map[zigbee.IEEE]bool
 	Joining bool
+	// FramesPerSecond is how busy the radio is; 0: two.
+	FramesPerSecond float64
 }
 
 // New makes a home with the named hosts. The first one is active with img on its
@@ -73,7 +76,7 @@ func (h *Home) Clone() *Home {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := &Home{heard: h.heard, linkHeard: maps.Clone(h.linkHeard), joined: maps.Clone(h.joined), formed: h.formed,
-		violations: slices.Clone(h.violations), answered: h.answered, signs: h.signs,
+		violations: slices.Clone(h.violations), answered: h.answered,
 		Devices: slices.Clone(h.Devices), Deaf: maps.Clone(h.Deaf), Joining: h.Joining}
 	for _, x := range h.hosts {
 		c.hosts = append(c.hosts, x.clone(c))
@@ -121,11 +124,11 @@ func (h *Home) Fault() func(op string) error {
 func (h *Home) Violations() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return append([]string(nil), h.violations...)
+	return texts(h.violations)
 }
 
 // ViolationsUnlocked is Violations for use inside a fault.
-func (h *Home) ViolationsUnlocked() []string { return h.violations }
+func (h *Home) ViolationsUnlocked() []string { return texts(h.violations) }
 
 // OnAir names the hosts whose sticks are on air.
 func (h *Home) OnAir() []string {
@@ -173,11 +176,12 @@ func (h *Home) PowerCutUnlocked() {
 	for _, x := range h.hosts {
 		x.tickLocked()
 		x.running, x.unplugged = false, x.pulled
+		x.trouble.Frozen, x.trouble.Hangs, x.trouble.Dead = false, false, false
 		x.resetLocked()
 	}
 	for _, x := range h.hosts {
 		if x.boot == "yes" && !x.off {
-			x.startLocked()
+			x.startBy(ByBoot)
 		}
 	}
 }
@@ -189,7 +193,7 @@ func (h *Home) Works() bool {
 	defer h.mu.Unlock()
 	on := h.onAirLocked()
 	x := h.speakerLocked()
-	return len(on) == 1 && x != nil && x.onAir && x.counter >= h.heard && len(h.lostLocked(x)) == 0
+	return len(on) == 1 && x != nil && x.speaksLocked() && x.onAir && !x.muteLocked() && x.counter >= h.heard && len(h.lostLocked(x)) == 0
 }
 
 // Lost are the devices that joined and that the host which runs does not know.
@@ -217,18 +221,18 @@ func (h *Home) lostLocked(x *Host) []zigbee.IEEE {
 
 // reachesLocked says that a device answers x.
 func (h *Home) reachesLocked(x *Host, ieee zigbee.IEEE) bool {
-	return x.onAir && !x.mute && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
+	return x.onAir && !x.muteLocked() && x.counter >= h.heard && (!h.joined[ieee] || x.knowsLocked(ieee))
 }
 
 func (h *Home) speakerLocked() *Host {
 	var out *Host
 	for _, x := range h.hosts {
 		x.tickLocked()
-		if x.running && !x.waits && out == nil {
+		if x.running && !x.waits && (out == nil || !out.speaksLocked()) {
 			out = x
 		}
 	}
-	h.signs.note(out, time.Now())
+	h.signs.note(h.onlineLocked(out), time.Now())
 	return out
 }
 
@@ -236,7 +240,7 @@ func (h *Home) speakerLocked() *Host {
 func (h *Home) answersLocked() *Host {
 	var running []*Host
 	for _, x := range h.hosts {
-		if x.running {
+		if x.speaksLocked() && !x.waits {
 			running = append(running, x)
 		}
 	}
@@ -252,5 +256,5 @@ func (h *Home) failLocked(op string) error {
 }
 
 func (h *Home) violateLocked(format string, args ...any) {
-	h.violations = append(h.violations, time.Now().Format(time.TimeOnly)+" "+fmt.Sprintf(format, args...))
+	h.violations = append(h.violations, Breach{Text: time.Now().Format(time.TimeOnly) + " " + fmt.Sprintf(format, args...), Cause: h.cause})
 }

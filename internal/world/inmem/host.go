@@ -13,7 +13,7 @@ import (
 	"z2mha/internal/failover/odometer"
 )
 
-// framesPerSecond is a busy home.
+// framesPerSecond is a busy home, where Home.FramesPerSecond says nothing.
 const framesPerSecond = 2
 
 // restartDelay is systemd's RestartSec in the unit that Zigbee2MQTT's guide gives.
@@ -42,8 +42,10 @@ type Host struct {
 	unmasked string        // what boot is without the mask
 	dieAt    time.Time
 	dieWait  time.Duration // dies that long after it goes on air
-	waits    bool          // Zigbee2MQTT was started on a mute stick and gives up soon
-	mute     bool          // the stick answers nobody, and its radio goes on
+	trouble  Trouble
+	write    *badWrite // what the next write to the stick comes to
+	willAt   time.Time // until then the broker believes it online although it is gone
+	waits    bool      // Zigbee2MQTT was started on a mute stick and gives up soon
 
 	unplugged bool // the stick's USB device is away
 	pulled    bool // and so is its power, since a person has pulled it
@@ -111,7 +113,7 @@ func (x *Host) HelperBusy(d time.Duration) { x.locked(func() { x.ours = time.Now
 func (x *Host) PowerCycleStick() { x.locked(x.resetLocked) }
 
 // SetMute makes the stick answer nobody, while it stays on air if it is.
-func (x *Host) SetMute(yes bool) { x.locked(func() { x.mute = yes }) }
+func (x *Host) SetMute(yes bool) { x.locked(func() { x.trouble.Dead = yes }) }
 
 // EditKey makes the configuration name another network key than the stick holds.
 func (x *Host) EditKey(fingerprint string) { x.locked(func() { x.editedKey = fingerprint }) }
@@ -138,7 +140,7 @@ func (x *Host) SetReachable(yes bool) { x.locked(func() { x.gone = !yes }) }
 
 // PowerOff takes the power from host and stick.
 func (x *Host) PowerOff() {
-	x.locked(func() { x.running, x.off = false, true; x.resetLocked() })
+	x.locked(func() { x.goneLocked(); x.running, x.off = false, true; x.resetLocked() })
 }
 
 // PowerOn gives it back: the host starts Zigbee2MQTT if it does so at boot.
@@ -146,7 +148,7 @@ func (x *Host) PowerOn() {
 	x.locked(func() {
 		x.off, x.unplugged = false, x.pulled
 		if x.boot == "yes" {
-			x.startLocked()
+			x.startBy(ByBoot)
 		}
 	})
 }
@@ -155,7 +157,7 @@ func (x *Host) PowerOn() {
 func (x *Host) CutOffUnlocked() { x.gone = true }
 
 // RunUnlocked is SetRunning(true) for use inside a fault.
-func (x *Host) RunUnlocked() { x.startLocked() }
+func (x *Host) RunUnlocked() { x.startBy(ByHand) }
 
 // DieUnlocked ends Zigbee2MQTT for use inside a fault. Its stick stays on air.
 func (x *Host) DieUnlocked() { x.running = false }
@@ -167,7 +169,7 @@ func (x *Host) SetStuck(yes bool) { x.locked(func() { x.stuck = yes }) }
 func (x *Host) SetRunning(yes bool) {
 	x.locked(func() {
 		if yes {
-			x.startLocked()
+			x.startBy(ByHand)
 		} else {
 			x.running = false
 		}
@@ -210,8 +212,6 @@ func (x *Host) locked(f func()) {
 	x.home.speakerLocked() // whoever listens at the broker hears of it
 }
 
-var errMute = errors.New("the stick does not answer")
-
 var errGone = errors.New("the host does not answer")
 
 // do runs f under the home's lock unless the operation is made to fail, the host is
@@ -226,7 +226,7 @@ func (x *Host) do(ctx context.Context, op engine.Op, f func() error) error {
 	if err := x.home.failLocked(x.name + "." + string(op)); err != nil {
 		return err
 	}
-	if x.gone || x.off {
+	if x.gone || x.off || x.trouble.Frozen {
 		return errGone
 	}
 	return f()
@@ -241,15 +241,16 @@ func (x *Host) tickLocked() {
 	if x.running && !x.endAt.IsZero() && !now.Before(x.endAt) {
 		x.running, x.endAt = false, time.Time{}
 	}
-	if x.restart && x.wanted && !x.running && now.Sub(x.ended) >= restartDelay {
-		x.startLocked()
+	if x.restart && x.wanted && !x.running && !x.trouble.Frozen && now.Sub(x.ended) >= restartDelay {
+		x.ended = now
+		x.startBy(ByManager)
 	}
-	if !x.onAir {
+	if !x.onAir || x.muteLocked() {
 		return
 	}
 	x.tickLinksLocked(now)
 	x.home.hearDevicesLocked(x, now)
-	sent := uint64(now.Sub(x.since).Seconds() * framesPerSecond)
+	sent := uint64(now.Sub(x.since).Seconds() * x.home.framesPerSecond())
 	if sent == 0 {
 		return
 	}
@@ -271,14 +272,14 @@ const startWait = 20 * time.Second
 
 // startLocked is Zigbee2MQTT coming up on this host.
 func (x *Host) startLocked() {
-	if x.running || x.off || x.unplugged {
-		return // Zigbee2MQTT ends when it finds no stick
+	if x.running || x.off || !x.stickThere() { // Zigbee2MQTT ends when it finds no stick
+		return
 	}
-	x.running = true
+	x.running, x.trouble.Hangs, x.willAt = true, false, time.Time{}
 	if x.dieWait > 0 {
 		x.dieAt, x.dieWait = time.Now().Add(x.dieWait), 0
 	}
-	if x.waits = x.mute; x.waits {
+	if x.waits = x.muteLocked(); x.waits {
 		x.dieAt = time.Now().Add(startWait)
 		return
 	}
@@ -314,13 +315,13 @@ func (x *Host) goOnAirLocked() {
 
 // resetLocked is a boot of the stick.
 func (x *Host) resetLocked() {
-	x.onAir, x.counter, x.links = false, 0, nil
+	x.onAir, x.counter, x.links, x.trouble.Mute = false, 0, nil, false
 	x.bootStickLocked()
 }
 
 func (x *Host) observeLocked() network.Observation {
 	o := network.Observation{Node: x.name, At: time.Now(), Service: network.ServiceStopped, TTY: "/dev/" + x.name,
-		TTYPresent: !x.unplugged, DataExists: true, FreeBytes: 1 << 30, Version: "2.14.1",
+		TTYPresent: x.stickThere(), DataExists: true, FreeBytes: x.freeBytes(), Version: "2.14.1",
 		HostID: x.hostID, TTYDevice: x.tty, DataID: x.name, Enabled: x.boot}
 	if x.restart && x.wanted {
 		o.Service = network.ServiceRunning

@@ -70,7 +70,7 @@ func (x *Host) stopFastLocked(budget time.Duration) network.FastStop {
 	switch {
 	case !x.running:
 		return network.FastStop{How: notRunning}
-	case x.stuck || took > budget:
+	case x.stuck || x.trouble.Hangs || took > budget:
 		return network.FastStop{How: "it was not seen to save; waited for the normal stop"}
 	}
 	x.running, x.endAt = false, time.Time{}
@@ -163,11 +163,8 @@ func (x *Host) stickOp(ctx context.Context, op engine.Op, f func() error) error 
 		if time.Now().Before(x.ours) {
 			return errHelper
 		}
-		if x.unplugged {
-			return errNoTTY
-		}
-		if x.mute {
-			return errMute
+		if err := x.stickErrLocked(op); err != nil {
+			return err
 		}
 		return f()
 	})
@@ -232,6 +229,9 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		if before, known := x.loads[l.Run]; known && before != l.Want.Hash() {
 			return fmt.Errorf("run %s was begun with another image", l.Run)
 		}
+		if err := x.failedWriteLocked(); err != nil {
+			return err
+		}
 		x.loads[l.Run] = l.Want.Hash()
 		x.fallsLocked(l.Want)
 		r = network.LoadReport{Before: x.nv, State: "HOLD"}
@@ -244,11 +244,11 @@ func (x *Host) LoadStick(ctx context.Context, l network.StickLoad, _ engine.Prog
 		if r.Boots > 0 {
 			x.bootStickLocked()
 		}
-		if err := x.home.failLocked(x.name + ".load-stick.torn"); err != nil {
+		if err := errors.Join(x.home.failLocked(x.name+".load-stick.torn"), x.wentWrongLocked(TornWrite)); err != nil {
 			x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 			return err
 		}
-		return nil
+		return x.wentWrongLocked(LostWrite)
 	})
 	return r, err
 }
@@ -317,9 +317,12 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 		r.Written++
 		r.Bytes += len(c.Want)
 	}
+	if err := x.failedWriteLocked(); err != nil {
+		return network.PatchReport{}, err
+	}
 	x.fallsLocked(want)
 	x.nv = want
-	if err := x.home.failLocked(x.name + ".patch-stick.torn"); err != nil {
+	if err := errors.Join(x.home.failLocked(x.name+".patch-stick.torn"), x.wentWrongLocked(TornWrite)); err != nil {
 		x.nv.Delete(nvimage.OSAL(nvimage.HasConfiguredZStack3))
 		return network.PatchReport{}, err
 	}
@@ -328,12 +331,15 @@ func (x *Host) patchLocked(p network.StickPatch) (network.PatchReport, error) {
 		r.Boots = 1
 	}
 	r.Now = x.nv.Clone()
-	return r, x.home.failLocked(x.name + ".patch-stick.lost")
+	return r, errors.Join(x.home.failLocked(x.name+".patch-stick.lost"), x.wentWrongLocked(LostWrite))
 }
 
 // KeepOdometer keeps a copy on the host.
 func (x *Host) KeepOdometer(ctx context.Context, network string, o odometer.Odometer) error {
 	return x.do(ctx, engine.OpKeepOdometer, func() error {
+		if x.trouble.Full {
+			return errFull
+		}
 		x.odometers[network] = o
 		return nil
 	})
@@ -392,7 +398,13 @@ func (x *Host) Stage(ctx context.Context, g generation.Generation, depot engine.
 		next[f.Path] = content
 		r.FilesSent, r.BytesSent = r.FilesSent+1, r.BytesSent+f.Size
 	}
-	return r, x.do(ctx, engine.OpStage, func() error { x.staging = next; return nil })
+	return r, x.do(ctx, engine.OpStage, func() error {
+		if x.trouble.Full {
+			return errFull
+		}
+		x.staging = next
+		return nil
+	})
 }
 
 func read(depot engine.Depot, hash string) (string, error) {

@@ -65,7 +65,7 @@ func (s *signs) note(speaker *Host, now time.Time) {
 
 // hearDevicesLocked notes what the devices have said by themselves through x.
 func (h *Home) hearDevicesLocked(x *Host, now time.Time) {
-	if !x.running || !h.signs.broker {
+	if !x.speaksLocked() || !h.signs.broker {
 		return
 	}
 	at := now.Truncate(deviceEvery)
@@ -142,7 +142,7 @@ func (b bridge) CheckCoordinator(ctx context.Context) error {
 
 func (b bridge) askStick(ctx context.Context, op string, patience time.Duration) error {
 	var mute bool
-	if err := b.with(ctx, op, func(x *Host) error { mute = x.mute; return nil }); err != nil || !mute {
+	if err := b.with(ctx, op, func(x *Host) error { mute = x.muteLocked(); return nil }); err != nil || !mute {
 		return err
 	}
 	select {

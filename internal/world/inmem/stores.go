@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"sync"
 	"time"
@@ -26,7 +27,7 @@ type Stores struct {
 	lines   map[string][]plan.Entry
 	blobs   map[string][]byte
 	gens    map[string][]generation.Generation
-	records map[string][]byte
+	records map[string]network.Record
 
 	// OnAppend, if set, is asked before and after each journal line; an error means
 	// that the controller dies there.
@@ -36,7 +37,7 @@ type Stores struct {
 // NewStores returns an empty disk.
 func NewStores() *Stores {
 	return &Stores{runs: map[string][]string{}, lines: map[string][]plan.Entry{}, blobs: map[string][]byte{},
-		gens: map[string][]generation.Generation{}, records: map[string][]byte{}}
+		gens: map[string][]generation.Generation{}, records: map[string]network.Record{}}
 }
 
 // Snapshot is a copy of what is on the disk now, as a backup of it would be.
@@ -56,7 +57,7 @@ func (s *Stores) Restore(from *Stores) {
 	s.takeLocked(old)
 }
 
-// takeLocked copies everything that can change; the bytes of lines and blobs never do.
+// takeLocked copies everything that can change; entries, records and blobs never do.
 func (s *Stores) takeLocked(from *Stores) {
 	s.runs, s.lines, s.gens = cloneEach(from.runs), cloneEach(from.lines), cloneEach(from.gens)
 	s.blobs, s.records = maps.Clone(from.blobs), maps.Clone(from.records)
@@ -222,22 +223,52 @@ func (f shelf) KeepImage(_, _ string, image []byte) (string, error) {
 
 type memory struct{ s *Stores }
 
-func (m memory) Load(net string) (r network.Record, err error) {
+func (m memory) Load(net string) (network.Record, error) {
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
-	if b, ok := m.s.records[net]; ok {
-		err = json.Unmarshal(b, &r)
-	}
-	return r, err
+	return cloneRecord(m.s.records[net]), nil
 }
 
 func (m memory) Save(r network.Record) error {
-	b, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
 	m.s.mu.Lock()
 	defer m.s.mu.Unlock()
-	m.s.records[r.Network] = b
+	m.s.records[r.Network] = cloneRecord(r)
 	return nil
+}
+
+// cloneRecord shares nothing that anybody changes.
+func cloneRecord(r network.Record) network.Record {
+	r.Silent, r.Sticks, r.Ledgers, r.Staged = maps.Clone(r.Silent), maps.Clone(r.Sticks), maps.Clone(r.Ledgers), maps.Clone(r.Staged)
+	r.Left, r.Odometer.Samples = slices.Clone(r.Left), slices.Clone(r.Odometer.Samples)
+	return r
+}
+
+// Shift makes everything on the disk that much older: the same as a machine whose clock
+// is that much ahead when it starts again.
+func (s *Stores) Shift(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lines, s.gens, s.records = shifted(s.lines, by), shifted(s.gens, by), shifted(s.records, by)
+}
+
+var stamp = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"`)
+
+// shifted moves every time in a value back.
+func shifted[T any](v T, by time.Duration) T {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	raw = stamp.ReplaceAllFunc(raw, func(b []byte) []byte {
+		t, err := time.Parse(time.RFC3339Nano, string(b[1:len(b)-1]))
+		if err != nil || t.IsZero() {
+			return b
+		}
+		return []byte(`"` + t.Add(-by).Format(time.RFC3339Nano) + `"`)
+	})
+	var out T
+	if err := json.Unmarshal(raw, &out); err != nil {
+		panic(err)
+	}
+	return out
 }
