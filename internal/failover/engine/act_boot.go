@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"z2mha/internal/failover/broken"
@@ -171,15 +172,23 @@ func (e *execution) enable(ctx context.Context, s plan.Step) ([]string, error) {
 // othersStayDown keeps the start at boot from a second node: one that was lost in a
 // failover may have it still, and come back with the next power.
 func (e *execution) othersStayDown(ctx context.Context, node string) error {
-	if k := e.plan.Kind; k != plan.KindFailover && k != plan.KindSync && !beside(k) || broken.GivesBootTwice {
+	// In a move by plan the old active was just kept from it.
+	planned := []plan.Kind{plan.KindSwitchover, plan.KindSeed, plan.KindRestore, plan.KindStop}
+	if slices.Contains(planned, e.plan.Kind) || broken.GivesBootTwice {
 		return nil
+	}
+	r, err := e.c.parts.Memory.Load(e.net.Name)
+	if err != nil {
+		return err
 	}
 	for _, name := range e.net.without(node) {
 		x, err := e.net.node(name)
 		if err != nil {
 			return err
 		}
+		_, fenced := r.Fenced[name]
 		switch o, err := observeSoon(ctx, x); {
+		case err != nil && e.plan.Kind == plan.KindStart && !fenced: // a stand-by that was never lost while it was active
 		case err != nil:
 			return fmt.Errorf("%s does not start at boot yet, since nobody can see whether %s does; the next sync that reaches it settles that", node, name)
 		case o.Enabled == "yes":

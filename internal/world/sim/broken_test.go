@@ -23,7 +23,8 @@ var found = map[string]string{
 }
 
 // remembered is a seed that has found a rule broken which only few do; it is tried first.
-var remembered = map[string]uint64{"IgnoresCoolDown": 2866, "TrustsOthers": 1479}
+var remembered = map[string]uint64{"IgnoresCoolDown": 2866, "TrustsOthers": 1479, "IgnoresVeto": 196, "LeavesCounters": 198, "GivesBootTwice": 107,
+	"LowersOnUndo": 146}
 
 // TestBrokenRulesAreFound: the simulation can fail.
 func TestBrokenRulesAreFound(t *testing.T) {

@@ -348,6 +348,9 @@ func (r *rules) doubtMeansStay(e event) {
 // coolDown is I7 for what is done unasked. After a failover that nobody asked for there is none for a while, unless a
 // person has acknowledged it.
 func (r *rules) coolDown(e event) {
+	if r.stopped != "" && r.w.home.Host(r.stopped).Running() { // somebody has started it since
+		r.stopped = ""
+	}
 	if e.what != journaled {
 		return
 	}
