@@ -60,7 +60,7 @@ test-deps: ## install what the tests need: mosquitto, sshd, snmptrapd, Chromium,
 test: assets helpers $(if $(filter true,$(CI)),lint) ## run all tests; with CI=true lint first and skip nothing
 	@go run ./scripts/testsum -timeout 30m $(TESTFLAGS) ./...
 	@echo 'rules that are broken on purpose, each found by the simulation:'
-	@go run ./scripts/testsum -timeout 10m -tags brokenrules -run '^TestBrokenRulesAreFound$$' $(TESTFLAGS) ./internal/world/sim
+	@go run ./scripts/testsum -timeout 10m -tags brokenrules -run '^TestBrokenRulesAreFound$$' $(TESTFLAGS) ./internal/world/sim ./internal/world/wired
 
 .PHONY: soak
 soak: ## live simulated homes with random faults until you stop it

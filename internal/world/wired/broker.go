@@ -3,7 +3,9 @@ package wired
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -17,6 +19,7 @@ type broker struct {
 	mu     sync.Mutex
 	server *mochi.Server // nil while it is down
 	lines  []*memnet.Line
+	conns  map[net.Conn]bool
 	work   sync.WaitGroup
 	links  sync.WaitGroup // clients of the present server
 }
@@ -45,9 +48,13 @@ func (b *broker) take(c net.Conn) {
 		_ = c.Close()
 		return
 	}
+	b.conns[c] = true
 	b.links.Go(func() {
 		_ = server.EstablishConnection("memory", c)
 		_ = c.Close()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.conns, c)
 	})
 }
 
@@ -59,7 +66,7 @@ func (b *broker) start() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.server = server
+	b.server, b.conns = server, map[net.Conn]bool{}
 	for _, l := range b.lines {
 		l.Change(func(t *memnet.Trouble) { t.Refused = false })
 	}
@@ -71,7 +78,7 @@ func (b *broker) stop() error {
 	b.mu.Lock()
 	server := b.server
 	b.server = nil
-	lines := b.lines
+	lines, conns := b.lines, slices.Collect(maps.Keys(b.conns))
 	b.mu.Unlock()
 	if server == nil {
 		return nil
@@ -79,6 +86,9 @@ func (b *broker) stop() error {
 	for _, l := range lines {
 		l.Change(func(t *memnet.Trouble) { t.Refused = true })
 		l.Cut()
+	}
+	for _, c := range conns { // those too of which nothing is heard any more
+		_ = c.Close()
 	}
 	b.links.Wait()
 	return server.Close()

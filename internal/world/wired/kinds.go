@@ -72,7 +72,7 @@ func init() {
 		{DroppedCommand, 6, 0, false, (*World).dropCommand},
 		{SlowSSH, 3, 3 * time.Minute, false, (*World).slowDown},
 		{HostPowerLoss, 5, 5 * time.Minute, false, (*World).losePower},
-		{HostFreezes, 5, 3 * time.Minute, false, func(w *World, h *Host, d Deed) {
+		{HostFreezes, 6, 6 * time.Minute, false, func(w *World, h *Host, d Deed) {
 			w.during(d, func() { h.setFrozen(true) }, func() { h.setFrozen(false) })
 		}},
 		{HostDiskFull, 4, 4 * time.Minute, false, (*World).fillHost},
@@ -100,7 +100,7 @@ func init() {
 		{AsksSync, 3, 0, true, func(w *World, _ *Host, _ Deed) { w.askSoon(desk.Request{Verb: desk.Sync}) }},
 		{AsksFailover, 5, 0, true, (*World).askFailover},
 		{AsksStop, 3, 2 * time.Minute, true, (*World).askStop},
-		{AsksHold, 3, 3 * time.Minute, true, (*World).askHold},
+		{AsksHold, 5, 5 * time.Minute, true, (*World).askHold},
 	}
 	for _, k := range kinds {
 		totalWeight += k.weight

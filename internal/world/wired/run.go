@@ -3,6 +3,7 @@ package wired
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,9 +41,7 @@ func Live(t *testing.T, s Story, o Options) (out Result) {
 	dir := directory(t)
 	defer os.RemoveAll(dir)
 	out.Story = s
-	defer time.AfterFunc(patience, func() {
-		panic(out.Replay() + "\nit stands still: somebody waits for a mutex, on which no time passes in a bubble")
-	}).Stop()
+	defer time.AfterFunc(patience, func() { standsStill(out) }).Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w, err := New(dir, o.Log, names[:s.Nodes]...)
 		if err != nil {
@@ -64,6 +63,13 @@ func Live(t *testing.T, s Story, o Options) (out Result) {
 		out.Log = w.Log()
 	})
 	return out
+}
+
+// standsStill ends the program with all that waits: for a mutex, for which no time passes
+// in a bubble, or for what never comes.
+func standsStill(r Result) {
+	debug.SetTraceback("all")
+	panic("a story stands still; " + r.Replay())
 }
 
 // directory is one in memory, where there is such a file system.
@@ -97,17 +103,24 @@ func (w *World) pass(d time.Duration) {
 	}
 }
 
+// What a fault that goes on is given at most, and what comes of the last deed at least.
+const (
+	mostOfAFault = 3 * time.Minute
+	aftermath    = 30 * time.Second
+)
+
 // live lets a story happen, up to its last deed and what that needs.
 func (w *World) live(s Story) {
-	begun := time.Now()
+	begun, long := time.Now(), time.Duration(0)
 	for _, d := range s.Deeds {
 		w.pass(time.Until(begun.Add(d.At)))
 		if len(w.Wrong()) > 0 {
 			return
 		}
 		w.do(d)
+		long = max(long, d.At+aftermath, d.At+min(d.Lasts, mostOfAFault))
 	}
-	w.pass(30 * time.Second)
+	w.pass(time.Until(begun.Add(long)))
 }
 
 func (w *World) do(d Deed) {
