@@ -61,7 +61,7 @@ func sayFences(w io.Writer, ask fencesOf, cmd *cobra.Command, net, node string) 
 	}
 	if len(checks) == 0 {
 		return &network.RefusedError{What: "fence check", Why: "no fence is configured",
-			Remedy: "add some with fence: under a node in z2mha.yaml; until then a host that is lost wants a person"}
+			Remedy: "add some with fence: under a node in z2mha.yaml; until then a host that is lost waits for a person"}
 	}
 	bad := 0
 	for _, c := range checks {

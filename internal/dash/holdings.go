@@ -23,7 +23,7 @@ var answers = map[coverage.Answer]web.LightState{
 // holdings are what is on record of a node's stick and data; none when nothing is.
 func holdings(x status.Node) []web.Fact {
 	var facts []web.Fact
-	if s := x.Stick; s.Image != "" {
+	if s := x.Stick; s.Image != "" && (s.Generation > 0 || s.Trouble == "") { // else what it holds may be another network, or none
 		f := web.Fact{Label: "On its stick", Text: "this network", At: s.Verified}
 		if s.Generation > 0 {
 			f.Text = fmt.Sprintf("copy number %d", s.Generation)

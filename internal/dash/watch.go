@@ -99,9 +99,14 @@ func answer(n status.Network, d status.Decision) web.Action {
 	kind, node, _ := strings.Cut(d.Question.ID, " ")
 	switch kind {
 	case "fence", string(decide.Failover):
-		if d.To != "" {
-			return blockedBy(n, web.Action{Label: "It is unplugged: let " + d.To + " take over …", Verb: string(desk.Failover), To: d.To, Danger: true})
+		if d.To == "" {
+			return web.Action{}
 		}
+		a := web.Action{Label: "Let " + d.To + " take over …", Verb: string(desk.Failover), To: d.To, Danger: true}
+		if kind == "fence" {
+			a.Label = "It is unplugged: let " + d.To + " take over …"
+		}
+		return blockedBy(n, a)
 	case string(decide.ColdStart):
 		a := web.Action{Network: n.Name, Label: "Start " + node, Verb: string(desk.Start), To: node, Primary: true, OnHold: n.Hold.On}
 		if n.Run != nil {

@@ -122,7 +122,7 @@ func repair(s *situation) (Decision, bool) {
 		what = "its stick is reset and its service restarted"
 	}
 	d := Decision{Action: Repair, Node: n, Reasons: append(reason("%s; %s before anything else is tried", s.wrong(), what), s.trouble.Evidence...)}
-	return s.act(d, fmt.Sprintf("Restart Zigbee2MQTT on %s, or press “Repair” on the page.", n))
+	return s.act(d, fmt.Sprintf("Press “Repair %s” on the page, or run `z2mha repair`.", n))
 }
 
 // mayRepair is what speaks against a repair in place, "" when nothing does.
@@ -342,7 +342,7 @@ func failover(s *situation) (Decision, bool) {
 	b := must(s.best())
 	d := Decision{Action: Failover, Node: s.trouble.Node, To: b.Node, Reasons: append(reason("%s; %s takes over", s.wrong(), standing(b)), s.proof())}
 	d.Reasons = append(d.Reasons, s.trouble.Evidence...)
-	return s.act(d, fmt.Sprintf("Run `z2mha failover --to %s`, or press “Failover” on the page.", b.Node))
+	return s.act(d, fmt.Sprintf("Press “Let %s take over …” on the page, or run `z2mha failover --to %s`.", b.Node, b.Node))
 }
 
 // standing is a stand-by with what it would start with.

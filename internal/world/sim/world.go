@@ -42,7 +42,7 @@ type World struct {
 
 	began  time.Time
 	logged bool
-	lines  []string // guarded by loggedMu
+	lines  []string // guarded by logMu
 	logMu  sync.Mutex
 
 	mu       sync.Mutex // guards what follows
