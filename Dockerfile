@@ -55,7 +55,7 @@ ARG BUILD_ARCH
 ARG BUILD_VERSION
 LABEL io.hass.type="app" \
       io.hass.name="Zigbee2MQTT High Availability" \
-      io.hass.description="Moves your Zigbee network to a second host when you say so, without pairing a device again" \
+      io.hass.description="Moves your Zigbee network to a second host when you say so or the first one breaks, without pairing a device again" \
       io.hass.url="https://github.com/z2mha/z2mha" \
       io.hass.arch="${BUILD_ARCH}" \
       io.hass.version="${BUILD_VERSION}" \
