@@ -46,13 +46,17 @@ func settle(s *situation) (Decision, bool) {
 }
 
 // coldStart is for a home in which nobody serves, and nobody has served under our eyes: a
-// power cut, or a run that ended in silence.
+// power cut, or a run that ended in silence. A repair that has just ended so did try to
+// start it, with all that a start does: the next one to be tried is a stand-by.
 func coldStart(s *situation) (Decision, bool) {
 	if why := s.mayNotStart(); why != "" {
 		return pass("%s", why)
 	}
 	if s.served() {
 		return pass("%s served until just now, so it is repaired in place, or another node takes over", s.active())
+	}
+	if t, bad := s.failed(Repair, s.active(), retry); bad {
+		return pass("a repair in place was tried %s: %s", s.ago(t.At), t.Why)
 	}
 	return s.start("every other stick is silent")
 }

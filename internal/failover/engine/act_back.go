@@ -33,6 +33,9 @@ func (e *execution) silence(ctx context.Context, s plan.Step) ([]string, error) 
 		return nil, fmt.Errorf("the stick of %s cannot be proven silent: %w", s.Node, err)
 	}
 	more, err := e.silent(s.Node, silence)
+	if err == nil && e.plan.To != e.plan.From { // the old active may come back without being asked
+		err = e.remember(func(r *network.Record) { r.MayBeAhead(s.Node) })
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -186,7 +186,11 @@ func (e *execution) cameBack(ctx context.Context, speaker string) error {
 			return err
 		}
 		if o, err := x.Observe(ctx); err == nil && o.Runs() {
-			return fmt.Errorf("%s runs again: %s; see that nothing restarts Zigbee2MQTT there", name, o.WhyNotStopped())
+			again := fmt.Errorf("%s runs again: %s; see that nothing restarts Zigbee2MQTT there", name, o.WhyNotStopped())
+			return errors.Join(again, e.remember(func(r *network.Record) { // whatever was proven of it holds no longer
+				r.Speaks(name)
+				strayed(r, name)
+			}))
 		}
 	}
 	return nil

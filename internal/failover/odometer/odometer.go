@@ -31,6 +31,10 @@ const (
 	BootSkip  = 1250      // added by the stick at the first start of the network after a boot
 	MinMargin = 10_000    // added to what is known at least
 	Untrusted = 1_000_000 // added at least when the age of what is known is in doubt
+	// MaxMargin is added at most, however old what is known seems to be: half a year at twenty
+	// frames a second. There are 2³² counters under one key, and a clock that was set ahead by
+	// years would use them up at once.
+	MaxMargin = 300_000_000
 
 	minRate   = 2  // frames a second that are assumed at least
 	rateScale = 10 // how much faster than measured the network may become
@@ -133,7 +137,7 @@ func (o Odometer) margin(now time.Time) uint64 {
 	if o.At.IsZero() {
 		age = 0 // nothing to reckon from
 	}
-	aged := uint64(max(0, age.Seconds()) * max(minRate, rateScale*o.Rate))
+	aged := uint64(min(MaxMargin, max(0, age.Seconds())*max(minRate, rateScale*o.Rate)))
 	if o.At.IsZero() || o.Doubt || age < 0 {
 		return max(Untrusted, aged)
 	}

@@ -173,7 +173,7 @@ func (r *rules) excused(b inmem.Breach) bool {
 	if node, ends := strings.CutSuffix(b.Text[13:], " shall start at boot and does not run"); ends && slices.Equal(r.voices, []string{node}) {
 		return true // it has died since it was looked at, and nobody else serves
 	}
-	return b.Cause != inmem.ByController || r.risked || time.Since(r.byHand) <= justNow || len(r.unseen) > 0 && b.Text[9:11] == "I2"
+	return b.Cause != inmem.ByController || r.risked || time.Since(r.byHand) <= justNow || len(r.unseen) > 0
 }
 
 // oneVoiceAndCounters is I1 and I2, which the medium itself watches. What a boot, a
@@ -271,7 +271,7 @@ func (r *rules) readBack(e event) {
 	if strings.HasPrefix(ev.Saw[0], "not needed: ") || strings.Contains(ev.Saw[len(ev.Saw)-1], "not done: ") {
 		return
 	}
-	if actOf(e.entry) == plan.ActPark && strings.Contains(ev.Saw[0], "was proven silent at") { // it was not asked, so it must be so
+	if actOf(e.entry) == plan.ActPark && strings.Contains(ev.Saw[0], "cannot be asked") { // it was not asked, so it must be so
 		if slices.Contains(r.w.home.OnAir(), e.entry.Node) {
 			r.break_("I5", "step %s counts on an old proof, and %s is on air", e.entry.Step, e.entry.Node)
 		}
