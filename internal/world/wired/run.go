@@ -75,6 +75,7 @@ func standsStill(r Result) {
 // directory is one in memory, where there is such a file system.
 func directory(t *testing.T) string {
 	if dir, err := os.MkdirTemp("/dev/shm", "z2mha-wired-"); err == nil {
+		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 		return dir
 	}
 	return t.TempDir()
