@@ -625,3 +625,36 @@ func TestRepairGivesTheStickBack(t *testing.T) {
 		}
 	})
 }
+
+// A controller dies when the target has started, and the old active comes back before another
+// one takes the run up: it is silenced again, and the failover ends as it was meant.
+func TestOldActiveComesBackDuringAnOpenFailover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		dark(h)
+		c := fencedBy(h, s, map[string][]engine.Fence{"attic": {h.Host("attic").Plug()}})
+		s.OnAppend = func(_ string, e plan.Entry) error {
+			if e.Event == plan.EventDone && strings.Contains(e.Step, "prove") {
+				return errFault
+			}
+			return nil
+		}
+		_, _ = c.Failover(t.Context(), engine.Request{To: "cellar"}, quiet)
+		s.OnAppend = nil
+		time.Sleep(10 * time.Minute)
+		attic := h.Host("attic")
+		attic.SetAtBoot(true)
+		attic.SetReachable(true)
+		attic.PowerOn()
+		if on := h.OnAir(); len(on) != 2 {
+			t.Fatalf("there is nothing to end: %v on air", on)
+		}
+		if err := controller(h, s).Recover(t.Context(), "", quiet); err != nil {
+			t.Fatal(err)
+		}
+		if on := h.OnAir(); !slices.Equal(on, []string{"cellar"}) || recordOf(t, s).Active != "cellar" {
+			t.Errorf("%v on air, %s on record", on, recordOf(t, s).Active)
+		}
+	})
+}
