@@ -213,7 +213,8 @@ func forbidden(in decide.Input, d decide.Decision) string {
 	doubt := seen[health.BrokerUnreachable] || seen[health.ControllerIsolated] || seen[health.ClockJumped] || seen[health.NotKnown]
 	day := 0
 	for _, at := range in.State.Failovers {
-		if in.Health.Now.Sub(at) < 24*time.Hour {
+		dealtWith := in.State.Acknowledged.After(at) && !in.State.Acknowledged.After(in.Health.Now.Add(5*time.Second))
+		if in.Health.Now.Sub(at) < 24*time.Hour && !dealtWith {
 			day++
 		}
 	}

@@ -194,13 +194,15 @@ func (s *situation) acknowledged(failover time.Time) bool {
 	return health.Age(at, failover) > 0 && health.Age(s.now, at) > -5*time.Second
 }
 
+// dailyCap counts those that no person has dealt with.
 func dailyCap(s *situation) (Decision, bool) {
-	k := s.within(s.State.Failovers, 24*time.Hour)
+	open := slices.DeleteFunc(slices.Clone(s.State.Failovers), s.acknowledged)
+	k := s.within(open, 24*time.Hour)
 	if s.trouble.Kind == "" || k < s.Policy.PerDay {
 		return pass("")
 	}
 	return ask(s.trouble.Node, "", Question{ID: "daily cap", Text: fmt.Sprintf("%s. There were %d automatic failovers within a day, which is as many as are allowed.", s.wrong(), k),
-		Fix: "Find out why the network does not stay; then move by hand: `z2mha failover`."},
+		Fix: "Find out why the network does not stay; then move by hand, `z2mha failover`, or let it go on: **Acknowledge** on the page, or `z2mha acknowledge`."},
 		append(reason("there were %d automatic failovers within 24 h, and %d are allowed", k, s.Policy.PerDay), s.wrong())...)
 }
 
