@@ -38,7 +38,7 @@ func TestOpenSSHServesARestrictedKey(t *testing.T) {
 	address := free.Addr().(*net.TCPAddr)
 	free.Close()
 	must(t, os.WriteFile(filepath.Join(dir, "sshd_config"), fmt.Appendf(nil, "ListenAddress 127.0.0.1\nPort %d\nHostKey %s/host\n"+
-		"AuthorizedKeysFile %[2]s/authorized_keys\nPidFile none\nUsePAM no\nStrictModes no\nSubsystem sftp internal-sftp\n", address.Port, dir), 0o600))
+		"AuthorizedKeysFile %[2]s/authorized_keys\nPidFile none\nUsePAM no\nSetEnv SHLVL=1\nStrictModes no\nSubsystem sftp internal-sftp\n", address.Port, dir), 0o600))
 	listen(t, address.String(), exec.Command(sshd, "-D", "-e", "-f", filepath.Join(dir, "sshd_config")))
 
 	c, err := remote.New(remote.Config{Address: address.String(), User: me.Username, Signer: key, KnownHosts: filepath.Join(dir, "known_hosts")})

@@ -57,6 +57,7 @@ HostKey %s/host
 AuthorizedKeysFile %[2]s/authorized_keys
 PidFile none
 UsePAM no
+SetEnv SHLVL=1
 StrictModes no
 Subsystem sftp internal-sftp
 `, port, dir)
