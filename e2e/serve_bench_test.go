@@ -253,12 +253,12 @@ func (s *serving) shows(words ...string) {
 	}
 }
 
-// hides waits until the page is there without these words.
+// hides waits until the page shows that nowhere but in its history.
 func (s *serving) hides(words string) {
 	s.Helper()
 	last := ""
 	if !waitFor(s.Context(), func() bool {
-		last = s.words()
+		last, _, _ = strings.Cut(s.words(), "What happened")
 		return !strings.HasPrefix(last, "no page") && !strings.Contains(last, words)
 	}) {
 		s.Fatalf("the page goes on showing %q; it shows: %s", words, last)

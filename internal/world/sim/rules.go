@@ -272,7 +272,7 @@ func (r *rules) readBack(e event) {
 		return
 	}
 	if actOf(e.entry) == plan.ActPark && strings.Contains(ev.Saw[0], "cannot be asked") { // it was not asked, so it must be so
-		if slices.Contains(r.w.home.OnAir(), e.entry.Node) {
+		if slices.Contains(r.w.home.OnAir(), e.entry.Node) && !r.unseen[e.entry.Node] {
 			r.break_("I5", "step %s counts on an old proof, and %s is on air", e.entry.Step, e.entry.Node)
 		}
 		return
