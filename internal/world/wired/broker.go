@@ -18,6 +18,7 @@ import (
 type broker struct {
 	mu     sync.Mutex
 	server *mochi.Server // nil while it is down
+	closed bool          // for good
 	lines  []*memnet.Line
 	conns  map[net.Conn]bool
 	work   sync.WaitGroup
@@ -66,6 +67,9 @@ func (b *broker) start() error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.server != nil || b.closed { // somebody else was quicker
+		return server.Close()
+	}
 	b.server, b.conns = server, map[net.Conn]bool{}
 	for _, l := range b.lines {
 		l.Change(func(t *memnet.Trouble) { t.Refused = false })
@@ -113,6 +117,9 @@ func (b *broker) publish(topic, payload string, retain bool) {
 
 // close ends it for good.
 func (b *broker) close() error {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
 	err := b.stop()
 	b.mu.Lock()
 	lines := b.lines
