@@ -658,3 +658,19 @@ func TestOldActiveComesBackDuringAnOpenFailover(t *testing.T) {
 		}
 	})
 }
+
+// A stick that is on no USB bus cannot be taken off it, and nothing is owed then.
+func TestNothingIsOwedForAStickWithoutUSB(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, s := warmHome(t)
+		captured(t, controller(h, s))
+		silentAndMute(h)
+		h.Host("attic").SetNoUSB()
+		if e, err := controller(h, s).Failover(t.Context(), engine.Request{To: "cellar"}, quiet); err != nil || e.Outcome == plan.Completed {
+			t.Fatalf("%s, %v", e.Outcome, err)
+		}
+		if off := recordOf(t, s).Off; len(off) > 0 {
+			t.Errorf("on record as taken off: %v", off)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,7 +19,11 @@ func (e *execution) takeOff(ctx context.Context, x Node) (network.Unplugged, err
 	if err != nil {
 		return network.Unplugged{}, &haltError{err}
 	}
-	return x.Unplug(ctx)
+	u, err := x.Unplug(ctx)
+	if _, refused := errors.AsType[*network.RefusedError](err); refused { // nothing was taken, so nothing is to be given back
+		err = errors.Join(err, e.remember(func(r *network.Record) { delete(r.Off, x.Name()) }))
+	}
+	return u, err
 }
 
 // putBack gives a node the stick back that we have taken off its bus, and sees it there. It
